@@ -1,0 +1,110 @@
+"""The last step before a requester reads something: rendered from approved sources now, checked now, sent, journalled."""
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+
+from smi_bot import journal
+from smi_bot.database import Database, Transaction
+from smi_bot.durable.outbox import Sent
+from smi_bot.durable.rows import Clock, OutboxRow
+from smi_bot.errors import NotApproved, Refused, TryAgain
+from smi_bot.inquiry import Button, Channel, Choice, EntryPart, Part, Rendered, Reply, SpecialistPart, WordingPart
+from smi_bot.library import Library
+from smi_bot.markup import literal
+from smi_bot.replies import label_of
+
+#: Whether a specialist really wrote these words.
+Vouch = Callable[[Transaction, SpecialistPart], Awaitable[bool]]
+#: Told that an approved answer was withdrawn between the decision and the sending.
+Withdrawn = Callable[[Transaction, Reply, datetime], Awaitable[None]]
+#: Told that a reply on a case is now sent or failed.
+Settled = Callable[[Transaction, int, datetime], Awaitable[None]]
+
+_UNAPPROVED = "not approved at the moment of sending"
+
+
+class Delivery:
+    """The sender of the outbox's way `delivery`. A queued reply holds no words: they are looked up and checked here."""
+
+    def __init__(
+        self,
+        database: Database,
+        library: Library,
+        clock: Clock,
+        *,
+        vouch: Vouch,
+        withdrawn: Withdrawn,
+        settled: Settled,
+    ) -> None:
+        self._database = database
+        self._library = library
+        self._clock = clock
+        self._vouch = vouch
+        self._withdrawn = withdrawn
+        self._case_settled = settled
+        self._channels: Mapping[str, Channel] = {}
+
+    def through(self, channels: Mapping[str, Channel]) -> None:
+        self._channels = channels
+
+    async def send(self, row: OutboxRow) -> Sent:
+        reply = Reply.model_validate(row.payload)
+        channel = self._channels.get(reply.channel)
+        if channel is None:
+            raise TryAgain(f"channel {reply.channel} is not running", after=30)
+        try:
+            rendered = await self.render(reply)
+        except NotApproved as error:
+            raise Refused(f"{_UNAPPROVED}: {error}") from error
+        platform_id = await channel.send(rendered)
+        return Sent(platform_id, {**rendered.model_dump(mode="json"), "salt": secrets.token_hex(16)})
+
+    async def render(self, reply: Reply) -> Rendered:
+        """The words of a reply. Raises NotApproved unless every one of them may be sent now."""
+        markdown, source = await self._words(reply.part)
+        return Rendered(
+            reply=reply.id,
+            conversation=reply.conversation,
+            markdown=markdown,
+            source=source,
+            author="specialist" if isinstance(reply.part, SpecialistPart) else "bot",
+            language=reply.part.language if isinstance(reply.part, WordingPart) else "en",
+            buttons=tuple(self._button(choice, reply.id) for choice in reply.choices),
+        )
+
+    async def _words(self, part: Part) -> tuple[str, str]:
+        match part:
+            case EntryPart():
+                return self._library.entry_markdown(part, self._clock())
+            case WordingPart():
+                return self._library.wording_markdown(part, self._clock())
+            case SpecialistPart():
+                async with self._database.reading() as tx:
+                    if not await self._vouch(tx, part):
+                        raise NotApproved("no specialist wrote these words")
+                return literal(part.text), f"specialist, case event {part.event}"
+
+    def _button(self, choice: Choice, reply: str) -> Button:
+        action = choice.action.model_copy(update={"reply": reply})
+        return Button(text=label_of(choice.action, self._library), action=action)
+
+    async def settled(self, tx: Transaction, row: OutboxRow, now: datetime) -> None:
+        reply = Reply.model_validate(row.payload)
+        sent = row.sent or {}
+        journal.note(
+            tx,
+            now,
+            "sent" if row.state == "sent" else "not sent",
+            reply.id,
+            reply=row.id,
+            conversation=reply.conversation,
+            source=sent.get("source"),
+            attempts=row.attempts,
+            digest=journal.digest(sent.get("salt", ""), sent.get("markdown", "")),
+        )
+        is_withdrawn = row.state == "failed" and (row.error or "").startswith(_UNAPPROVED)
+        if is_withdrawn and isinstance(reply.part, EntryPart):
+            await self._withdrawn(tx, reply, now)
+        elif reply.case is not None:
+            await self._case_settled(tx, reply.case, now)

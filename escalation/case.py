@@ -1,0 +1,141 @@
+"""A case is its events. Status, owner, priority and due time are derived from them here, and stored nowhere. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from smi_bot.decision import PRECEDENCE, SAFETY, URGENT, Label
+
+EventKind = Literal[
+    "opened",
+    "message",
+    "raised",
+    "claimed",
+    "released",
+    "noted",
+    "replied",
+    "labelled",
+    "reminded",
+    "revealed",
+    "closed",
+]
+#: Who may see an event. `requester`: it is part of what they said or were told. Everything else stays inside.
+EventAudience = Literal["internal", "requester"]
+Priority = Literal["normal", "high", "urgent"]
+Status = Literal["open", "claimed", "closed"]
+
+STEPS: tuple[Priority, ...] = ("normal", "high", "urgent")
+DISPOSITIONS = (
+    "answered",
+    "forwarded-to-drug-safety",
+    "forwarded-to-quality",
+    "no-answer-possible",
+    "duplicate",
+    "spam",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CaseEvent:
+    """Something that happened to a case. `actor`: a specialist's name, or `bot`."""
+
+    id: int
+    at: datetime
+    kind: EventKind
+    audience: EventAudience
+    actor: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the events add up to."""
+
+    id: int
+    conversation: str
+    previous: int | None
+    events: tuple[CaseEvent, ...]
+    status: Status = "open"
+    owner: str | None = None
+    priority: Priority = "normal"
+    priority_since: datetime | None = None
+    labels: tuple[Label, ...] = ()
+    reports: int = 0
+    answered: bool = False
+    reminders: int = 0
+    evidence: tuple[Mapping[str, Any], ...] = field(default=())
+
+    @property
+    def number(self) -> str:
+        return f"SMI-{self.id}"
+
+    @property
+    def opened_at(self) -> datetime:
+        return self.events[0].at
+
+
+def fold(id: int, conversation: str, previous: int | None, events: Sequence[CaseEvent]) -> Case:
+    """Reads the events in order. `events` begins with `opened`."""
+    status: Status = "open"
+    owner: str | None = None
+    priority: Priority = "normal"
+    since: datetime | None = None
+    labels: tuple[Label, ...] = ()
+    evidence: list[Mapping[str, Any]] = []
+    for event in events:
+        match event.kind:
+            case "opened" | "raised" | "labelled":
+                labels = tuple(event.body["labels"])
+                if since is None or event.body["priority"] != priority:
+                    priority, since = event.body["priority"], event.at
+            case "message":
+                evidence.extend(event.body["evidence"])
+            case "claimed":
+                status, owner = "claimed", event.actor
+            case "released":
+                status, owner = "open", None
+            case "closed":
+                status = "closed"
+    return Case(
+        id=id,
+        conversation=conversation,
+        previous=previous,
+        events=tuple(events),
+        status=status,
+        owner=owner,
+        priority=priority,
+        priority_since=since,
+        labels=labels,
+        reports=sum(bool(SAFETY.intersection(e.body["labels"])) for e in events if e.kind == "message"),
+        answered=any(event.kind == "replied" for event in events),
+        reminders=sum(event.kind == "reminded" for event in events),
+        evidence=tuple(evidence),
+    )
+
+
+def priority_of(labels: Sequence[Label]) -> Priority:
+    """Danger to life is urgent; everything drug safety or quality must see is high."""
+    if URGENT.intersection(labels):
+        return "urgent"
+    return "high" if SAFETY.intersection(labels) else "normal"
+
+
+def joined(case: Case, labels: Sequence[Label]) -> tuple[tuple[Label, ...], Priority]:
+    """Labels and priority of a case that another message joins.
+
+    A further safety report lifts a case that nobody has claimed by one step: somebody is getting worse while
+    nobody looks.
+    """
+    together = tuple(sorted({*case.labels, *labels}, key=PRECEDENCE.index))
+    steps = [STEPS.index(case.priority), STEPS.index(priority_of(together))]
+    if case.owner is None and case.reports and SAFETY.intersection(labels):
+        steps.append(min(STEPS.index(case.priority) + 1, len(STEPS) - 1))
+    return together, STEPS[max(steps)]
+
+
+def due_at(case: Case, windows: Mapping[Priority, timedelta]) -> datetime | None:
+    """When somebody must have claimed it: counted from when it got its priority. None once claimed or closed."""
+    if case.status != "open" or case.priority_since is None:
+        return None
+    return case.priority_since + windows[case.priority]

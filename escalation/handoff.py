@@ -1,0 +1,257 @@
+"""The hand-off: from the bot to a specialist and from a specialist to the requester. The same for every desk.
+
+Each method belongs to its caller's transaction and writes nothing but rows: case events, replies and desk posts in
+the outbox, timers, journal entries. What a specialist may not do raises NotAllowed with a sentence for that person.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+from escalation import store
+from escalation.case import DISPOSITIONS, Case, Priority, due_at, joined, priority_of
+from smi_bot import journal
+from smi_bot.assistant import OpenCase
+from smi_bot.conversations import ConversationRow
+from smi_bot.database import Transaction
+from smi_bot.decision import PRECEDENCE, Label
+from smi_bot.durable.outbox import post
+from smi_bot.durable.rows import OutboxRow
+from smi_bot.durable.timers import set_timer
+from smi_bot.errors import NotAllowed
+from smi_bot.inquiry import Part, Reply, SpecialistPart, WordingPart
+from smi_bot.receiving import Referral, post_reply
+
+#: Characters of one reply; longer ones would not fit every platform.
+LONGEST_REPLY = 4000
+
+
+class CaseHandoff:
+    """Cases, as the assistant and the desks act on them."""
+
+    def __init__(self, windows: Mapping[Priority, timedelta]) -> None:
+        self._windows = windows
+
+    # --- from the assistant
+
+    async def open_case(self, tx: Transaction, conversation: str) -> OpenCase | None:
+        case = await store.latest_case(tx, conversation)
+        if case is None or case.status == "closed":
+            return None
+        return OpenCase(case.id, case.owner, case.labels)
+
+    async def refer(self, tx: Transaction, referral: Referral, case: OpenCase | None, now: datetime) -> int:
+        """Opens a case or adds to the open one; sets the timer and tells the desk."""
+        if case is None:
+            case_id = await self._open(tx, referral, now)
+        else:
+            case_id = case.id
+            await self._join(tx, await store.case(tx, case_id), referral, now)
+        current = await store.case(tx, case_id)
+        await self._watch(tx, current)
+        await self._tell_desk(tx, current, now)
+        return case_id
+
+    async def _open(self, tx: Transaction, referral: Referral, now: datetime) -> int:
+        before = await store.latest_case(tx, referral.conversation.id)
+        case_id = await store.new_case(tx, referral.conversation.id, before.id if before else None, now)
+        body = {
+            "labels": list(referral.labels),
+            "priority": priority_of(referral.labels),
+            "audience": referral.conversation.audience if referral.conversation.audience_known else "",
+            "country": referral.conversation.country,
+            "language": referral.language,
+            "channel": referral.conversation.channel,
+        }
+        await self._record(tx, case_id, now, "opened", "bot", body)
+        await self._add_message(tx, case_id, referral, now)
+        return case_id
+
+    async def _join(self, tx: Transaction, case: Case, referral: Referral, now: datetime) -> None:
+        labels, priority = joined(case, referral.labels)
+        await self._add_message(tx, case.id, referral, now)
+        if (labels, priority) != (case.labels, case.priority):
+            body = {"labels": list(labels), "priority": priority}
+            await self._record(tx, case.id, now, "raised", "bot", body)
+
+    async def _add_message(self, tx: Transaction, case_id: int, referral: Referral, now: datetime) -> None:
+        body = {
+            "messages": list(referral.messages),
+            "labels": list(referral.labels),
+            "evidence": [asdict(each) for each in referral.evidence],
+            "suggestions": [asdict(each) for each in referral.suggestions],
+            "reason": referral.reason,
+        }
+        event = await store.add_event(tx, case_id, now, "message", "requester", body, "requester")
+        journal.note(
+            tx, now, "case", str(case_id), event=event, what="message", actor="requester", messages=body["messages"]
+        )
+
+    # --- from a desk
+
+    async def claim(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
+        """Of two at once, one owns it and the other is told who."""
+        case = await self._unfinished(tx, case_id)
+        if case.owner == actor:
+            return
+        if case.owner is not None:
+            raise NotAllowed(f"{case.number} is already claimed by {case.owner}.")
+        await self._record(tx, case_id, now, "claimed", actor, {})
+        await self._say(
+            tx, case, f"c{case_id}.{len(case.events)}.joined", WordingPart(wording="specialist-joined"), now
+        )
+        await self._tell_desk(tx, case, now)
+
+    async def release(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
+        case = await self._owned(tx, case_id, actor)
+        await self._record(tx, case_id, now, "released", actor, {})
+        await self._say(tx, case, f"c{case_id}.{len(case.events)}.left", WordingPart(wording="specialist-left"), now)
+        await self._watch(tx, await store.case(tx, case_id))
+        await self._tell_desk(tx, case, now)
+
+    async def note(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
+        """An internal note; nobody outside ever sees it unless its author sends it."""
+        case = await self._unfinished(tx, case_id)
+        if _known(case, "noted", id):
+            return
+        await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id})
+        await self._tell_desk(tx, case, now)
+
+    async def reply(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
+        """Sends the owner's words to the requester, once for each `id`."""
+        case = await self._owned(tx, case_id, actor)
+        if not _known(case, "replied", id):
+            await self._reply(tx, case, actor, {"text": _words(text), "id": id}, now)
+
+    async def send_note(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
+        """Sends a note of the owner's own, by an explicit press; a second press sends nothing."""
+        case = await self._owned(tx, case_id, actor)
+        note = next((e for e in case.events if e.id == event and e.kind == "noted"), None)
+        if note is None or note.actor != actor:
+            raise NotAllowed("Only a note of your own can be sent to the requester.")
+        if not _known(case, "replied", f"note-{event}"):
+            await self._reply(tx, case, actor, {"text": note.body["text"], "id": f"note-{event}", "note": event}, now)
+
+    async def retry(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
+        """Sends again a reply that failed, under the same id."""
+        case = await self._owned(tx, case_id, actor)
+        replied = next((e for e in case.events if e.id == event and e.kind == "replied"), None)
+        row = (await store.deliveries(tx, [reply_key(event)])).get(reply_key(event))
+        if replied is None or row is None or row.state != "failed":
+            raise NotAllowed("This reply has not failed; nothing was sent again.")
+        row.state, row.failures, row.next_attempt_at, row.settled_at = "open", 0, now, None
+        journal.note(tx, now, "case", str(case_id), event=event, what="retried", actor=actor)
+        tx.rings.add(row.lane)
+
+    async def label(self, tx: Transaction, case_id: int, actor: str, labels: Sequence[str], now: datetime) -> None:
+        """A specialist's own judgement replaces the rules' labels; the priority follows it."""
+        case = await self._owned(tx, case_id, actor)
+        chosen: tuple[Label, ...] = tuple(label for label in PRECEDENCE if label in labels)
+        if not chosen or len(chosen) != len(set(labels)):
+            raise NotAllowed("Choose at least one of the known labels.")
+        body = {"labels": list(chosen), "priority": priority_of(chosen), "before": list(case.labels)}
+        await self._record(tx, case_id, now, "labelled", actor, body)
+        await self._tell_desk(tx, case, now)
+
+    async def close(
+        self, tx: Transaction, case_id: int, actor: str, disposition: str, note: str, now: datetime
+    ) -> None:
+        case = await self._owned(tx, case_id, actor)
+        if disposition not in DISPOSITIONS:
+            raise NotAllowed("Choose one of the dispositions.")
+        await self._record(tx, case_id, now, "closed", actor, {"disposition": disposition, "note": note.strip()})
+        await self._say(tx, case, f"c{case_id}.closed", WordingPart(wording="case-closed"), now)
+        await self._tell_desk(tx, case, now)
+
+    async def reveal(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
+        """Records that a specialist looked at unmasked text."""
+        await store.case(tx, case_id, lock=True)
+        await self._record(tx, case_id, now, "revealed", actor, {})
+
+    async def remind(self, tx: Transaction, case_id: int, now: datetime) -> datetime | None:
+        """Reminds the desk of a case past due that nobody claimed; returns when to look again."""
+        case = await store.case(tx, case_id, lock=True)
+        due = due_at(case, self._windows)
+        if due is None:
+            return None
+        window = self._windows[case.priority]
+        if now < due:
+            return due
+        await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat()})
+        await self._tell_desk(tx, case, now)
+        return now + window
+
+    async def reply_settled(self, tx: Transaction, case_id: int, now: datetime) -> None:
+        """A reply on this case was delivered or failed: the desk must see which."""
+        await self._tell_desk(tx, await store.case(tx, case_id), now)
+        tx.rings.add("desk")
+
+    # --- shared steps
+
+    async def _owned(self, tx: Transaction, case_id: int, actor: str) -> Case:
+        case = await self._unfinished(tx, case_id)
+        if case.owner is None:
+            raise NotAllowed(f"Claim {case.number} first.")
+        if case.owner != actor:
+            raise NotAllowed(f"Only its owner, {case.owner}, can do that on {case.number}.")
+        return case
+
+    async def _unfinished(self, tx: Transaction, case_id: int) -> Case:
+        case = await store.case(tx, case_id, lock=True)
+        if case.status == "closed":
+            raise NotAllowed(f"{case.number} is closed.")
+        return case
+
+    async def _record(
+        self, tx: Transaction, case_id: int, now: datetime, kind: Any, actor: str, body: dict[str, Any]
+    ) -> int:
+        event = await store.add_event(tx, case_id, now, kind, actor, body)
+        kept = {key: value for key, value in body.items() if key not in ("text", "note", "id")}
+        journal.note(tx, now, "case", str(case_id), event=event, what=kind, actor=actor, **kept)
+        return event
+
+    async def _reply(self, tx: Transaction, case: Case, actor: str, body: dict[str, Any], now: datetime) -> None:
+        event = await store.add_event(tx, case.id, now, "replied", actor, body, "requester")
+        journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor)
+        await self._say(tx, case, reply_key(event), SpecialistPart(event=event, text=body["text"]), now)
+        await self._tell_desk(tx, case, now)
+
+    async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
+        conversation = await tx.get_one(ConversationRow, case.conversation)
+        if isinstance(part, WordingPart):
+            part = part.model_copy(update={"language": conversation.language, "country": conversation.country})
+        reply = Reply(id=key, conversation=conversation.id, channel=conversation.channel, part=part, case=case.id)
+        await post_reply(tx, now, reply)
+
+    async def _watch(self, tx: Transaction, case: Case) -> None:
+        due = due_at(case, self._windows)
+        if due is not None:
+            await set_timer(tx, key=f"due:{case.id}", kind="due", subject=str(case.id), due=due)
+
+    async def _tell_desk(self, tx: Transaction, case: Case, now: datetime) -> OutboxRow:
+        """One desk post for each change, in the order of the case; a desk shows the case as it is by then."""
+        last = (await store.case(tx, case.id)).events[-1].id
+        key = f"desk:{case.id}:{uuid4().hex}"
+        return await post(
+            tx, now, key=key, lane=f"case:{case.id}", way="handoff", payload={"case": case.id, "event": last}
+        )
+
+
+def reply_key(event: int) -> str:
+    """The outbox key of the reply written in a case event."""
+    return f"s{event}"
+
+
+def _known(case: Case, kind: str, id: str) -> bool:
+    return any(event.kind == kind and event.body.get("id") == id for event in case.events)
+
+
+def _words(text: str) -> str:
+    words = text.strip()
+    if not words:
+        raise NotAllowed("Write something first.")
+    if len(words) > LONGEST_REPLY:
+        raise NotAllowed(f"This is too long to send ({len(words)} characters); keep it under {LONGEST_REPLY}.")
+    return words

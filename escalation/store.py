@@ -1,0 +1,147 @@
+"""Every query about cases."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from escalation.case import Case, CaseEvent, EventAudience, EventKind, fold
+from smi_bot.database import BigKey, Instant, Json, Transaction
+from smi_bot.durable.rows import InboxRow, OutboxRow
+from smi_bot.errors import NotAllowed
+from smi_bot.inquiry import SpecialistPart
+
+
+class CaseRow(SQLModel, table=True):
+    """A case; everything about it is in its events. `previous`: the closed case it follows."""
+
+    __tablename__ = "case"
+    __table_args__ = (sa.Index("case_conversation", "conversation", "id"),)
+
+    id: int | None = Field(default=None, sa_type=BigKey, primary_key=True)
+    conversation: str
+    opened_at: datetime = Field(sa_type=Instant)
+    previous: int | None = Field(default=None, sa_type=BigKey)
+
+
+class CaseEventRow(SQLModel, table=True):
+    """One event of a case; never changed."""
+
+    __tablename__ = "case_event"
+    __table_args__ = (sa.Index("case_event_case", "case_id", "id"),)
+
+    id: int | None = Field(default=None, sa_type=BigKey, primary_key=True)
+    case_id: int = Field(sa_type=BigKey, foreign_key="case.id")
+    at: datetime = Field(sa_type=Instant)
+    kind: str
+    audience: str
+    actor: str
+    body: dict[str, Any] = Field(sa_type=Json)
+
+
+async def new_case(tx: Transaction, conversation: str, previous: int | None, now: datetime) -> int:
+    row = CaseRow(conversation=conversation, opened_at=now, previous=previous)
+    tx.add(row)
+    await tx.flush()
+    return _id(row.id)
+
+
+async def add_event(
+    tx: Transaction,
+    case_id: int,
+    now: datetime,
+    kind: EventKind,
+    actor: str,
+    body: dict[str, Any],
+    audience: EventAudience = "internal",
+) -> int:
+    row = CaseEventRow(case_id=case_id, at=now, kind=kind, audience=audience, actor=actor, body=body)
+    tx.add(row)
+    await tx.flush()
+    tx.rings.add("desk")
+    return _id(row.id)
+
+
+async def latest_case(tx: Transaction, conversation: str) -> Case | None:
+    """The conversation's last case, open or closed, locked until the transaction ends."""
+    of_conversation = sa.select(CaseRow).where(col(CaseRow.conversation) == conversation)
+    row = (
+        (await tx.execute(of_conversation.order_by(col(CaseRow.id).desc()).limit(1).with_for_update()))
+        .scalars()
+        .first()
+    )
+    return await _folded(tx, row) if row else None
+
+
+async def case(tx: Transaction, id: int, *, lock: bool = False) -> Case:
+    """Raises NotAllowed where there is no such case."""
+    row = await tx.get(CaseRow, id, with_for_update=True if lock else None)
+    if row is None:
+        raise NotAllowed(f"There is no case SMI-{id}.")
+    return await _folded(tx, row)
+
+
+async def cases(tx: Transaction, *, closed_limit: int = 20) -> list[Case]:
+    """All cases that are not closed, and the latest closed ones; newest first."""
+    closed = sa.select(col(CaseEventRow.case_id)).where(col(CaseEventRow.kind) == "closed")
+    unfinished = sa.select(CaseRow).where(col(CaseRow.id).not_in(closed))
+    finished = (
+        sa.select(CaseRow).where(col(CaseRow.id).in_(closed)).order_by(col(CaseRow.id).desc()).limit(closed_limit)
+    )
+    rows = [*(await tx.execute(unfinished)).scalars(), *(await tx.execute(finished)).scalars()]
+    events = await _events(tx, [_id(row.id) for row in rows])
+    return [fold(_id(row.id), row.conversation, row.previous, events[_id(row.id)]) for row in rows]
+
+
+async def _folded(tx: Transaction, row: CaseRow) -> Case:
+    id = _id(row.id)
+    return fold(id, row.conversation, row.previous, (await _events(tx, [id]))[id])
+
+
+async def _events(tx: Transaction, ids: Sequence[int]) -> dict[int, list[CaseEvent]]:
+    query = sa.select(CaseEventRow).where(col(CaseEventRow.case_id).in_(ids)).order_by(col(CaseEventRow.id))
+    found: dict[int, list[CaseEvent]] = {id: [] for id in ids}
+    for row in (await tx.execute(query)).scalars():
+        found[row.case_id].append(_event(row))
+    return found
+
+
+def _event(row: CaseEventRow) -> CaseEvent:
+    values = {"kind": row.kind, "audience": row.audience, "actor": row.actor, "body": row.body}
+    return CaseEvent(id=_id(row.id), at=row.at, **values)  # type: ignore[arg-type]  # words we wrote ourselves
+
+
+async def messages(tx: Transaction, ids: Sequence[int]) -> dict[int, InboxRow]:
+    """Inbound messages by id."""
+    rows = (await tx.execute(sa.select(InboxRow).where(col(InboxRow.id).in_(ids)))).scalars()
+    return {_id(row.id): row for row in rows}
+
+
+async def deliveries(tx: Transaction, keys: Sequence[str]) -> dict[str, OutboxRow]:
+    """Outbound replies by key."""
+    rows = (await tx.execute(sa.select(OutboxRow).where(col(OutboxRow.key).in_(keys)))).scalars()
+    return {row.key: row for row in rows}
+
+
+async def wrote(tx: Transaction, part: SpecialistPart) -> bool:
+    """Whether a specialist really wrote these words to the requester."""
+    row = await tx.get(CaseEventRow, part.event)
+    return row is not None and row.kind == "replied" and row.body.get("text") == part.text
+
+
+def _id(id: int | None) -> int:
+    if id is None:
+        raise ValueError("the row was not stored yet")
+    return id
+
+
+async def is_held(tx: Transaction, conversation: str) -> bool:
+    """Whether a specialist holds the conversation's case; reads without locking."""
+    last = sa.select(sa.func.max(CaseRow.id)).where(col(CaseRow.conversation) == conversation)
+    events = sa.select(col(CaseEventRow.kind)).where(
+        col(CaseEventRow.case_id) == last.scalar_subquery(),
+        col(CaseEventRow.kind).in_(("claimed", "released", "closed")),
+    )
+    return (await tx.execute(events.order_by(col(CaseEventRow.id).desc()).limit(1))).scalar() == "claimed"

@@ -1,0 +1,234 @@
+"""The composition root: builds everything from settings, runs it, stops it. Nothing else knows all the rooms."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+import structlog
+import uvicorn
+from filelock import FileLock, Timeout
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import col
+from starlette.applications import Starlette
+
+from channels.delivery import Delivery
+from channels.web import WebChannel
+from escalation import sla, store
+from escalation.handoff import CaseHandoff
+from escalation.local_desk import LocalDesk
+from smi_bot import journal
+from smi_bot.assistant import Knowledge
+from smi_bot.database import Database, Transaction, migrate
+from smi_bot.durable.inbox import Inbox
+from smi_bot.durable.loop import Loop
+from smi_bot.durable.outbox import Outbox
+from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, TimerRow
+from smi_bot.durable.timers import Timers
+from smi_bot.errors import SettingsError
+from smi_bot.inquiry import Channel
+from smi_bot.knowledge import read_knowledge, refuse_unfit
+from smi_bot.receiving import Assistant
+from smi_bot.settings import Settings
+from smi_bot.web import web_application
+
+log = structlog.get_logger()
+
+_DRAIN = 8.0  # seconds to finish what is in hand after SIGTERM
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+@dataclass
+class App:
+    """A built service. Tests use its parts; `run` runs it whole."""
+
+    settings: Settings
+    database: Database
+    knowledge: Knowledge
+    inbox: Inbox
+    loop: Loop
+    handoff: CaseHandoff
+    delivery: Delivery
+    channels: dict[str, Channel]
+    web: WebChannel
+    desk: LocalDesk
+    asgi: Starlette | None = None
+
+    def join(self, channel: Channel) -> None:
+        """Adds a channel before the service runs."""
+        self.channels[channel.name] = channel
+
+    async def not_ready(self) -> list[str]:
+        """What keeps the service from being ready, each in words; empty when it is."""
+        troubles = [f"{work}: {trouble}" for work, trouble in self.loop.troubled.items()]
+        troubles += [
+            f"{name}: has a token, but this version has no such channel" for name in self.settings.live_channels
+        ]
+        try:
+            return troubles + await self._failed_rows()
+        except (SQLAlchemyError, OSError) as error:
+            return [*troubles, f"database: {type(error).__name__}"]
+
+    async def _failed_rows(self) -> list[str]:
+        async with self.database.reading() as tx:
+            counts = [(table.__tablename__, await _failed(tx, table)) for table in (InboxRow, OutboxRow, TimerRow)]
+        return [f"{name}: {count} rows failed; see the desk and the log" for name, count in counts if count]
+
+    async def run(self, stopping: asyncio.Event, announce: Callable[[str], None] = lambda address: None) -> None:
+        """Serves until `stopping`; then takes nothing more in and finishes what is claimed."""
+        server = _Server(self._served(), announce)
+        async with asyncio.TaskGroup() as group:
+            intake = [group.create_task(self.database.listen())]
+            intake += [group.create_task(channel.run()) for channel in self.channels.values()]
+            working = [group.create_task(self.loop.run()), group.create_task(server.serve())]
+            await stopping.wait()
+            log.info("stopping")
+            for task in intake:
+                task.cancel()
+            self.desk.close()
+            await self.web.close()
+            server.should_exit = True
+            self.loop.stop()
+            await asyncio.wait(working, timeout=_DRAIN)
+            for task in working:
+                task.cancel()
+
+    def _served(self) -> uvicorn.Config:
+        host, port = self.settings.host, self.settings.port
+        config = uvicorn.Config(self.asgi or Starlette(), host=host, port=port, log_config=None, access_log=False)
+        config.ws_max_size = 2**20  # bytes of one frame: far more than the page sends
+        config.timeout_graceful_shutdown = 3
+        return config
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings, clock: Clock = utc_now, *, knowledge: Knowledge | None = None, poll: float = 5.0
+) -> AsyncIterator[App]:
+    """Builds the service. `knowledge`: read from the settings' library unless given; `poll`: seconds.
+
+    Raises SettingsError or LibraryError with lines that say what to mend.
+    """
+    knowledge = knowledge or read_knowledge(settings)
+    refuse_unfit(knowledge.library, settings)
+    async with AsyncExitStack() as stack:
+        _prepare_data_dir(settings)
+        if settings.database.startswith("sqlite"):
+            stack.enter_context(_only_process(settings))
+        await asyncio.to_thread(migrate, settings.database)
+        database = Database(settings.database, before_commit=(journal.chain,))
+        stack.push_async_callback(database.close)
+        app = await _build(settings, knowledge, database, clock, poll)
+        yield app
+
+
+async def _build(settings: Settings, knowledge: Knowledge, database: Database, clock: Clock, poll: float) -> App:
+    inbox, outbox, timers = Inbox(database, clock), Outbox(database, clock), Timers(database, clock)
+    windows = sla.windows(settings)
+    handoff = CaseHandoff(windows)
+    assistant = Assistant(knowledge, handoff, home=settings.country, pause=settings.burst_pause)
+    library = knowledge.library
+    delivery = Delivery(
+        database,
+        library,
+        clock,
+        vouch=store.wrote,
+        withdrawn=assistant.withdrawn,
+        settled=handoff.reply_settled,
+    )
+    web = WebChannel(database, inbox, library, clock, store.is_held, settings.max_attachment_mb * 2**20)
+    password = settings.desk_password.get_secret_value() if settings.desk_password else None
+    desk = LocalDesk(database, handoff, library, clock, windows, password)
+    channels: dict[str, Channel] = {web.name: web}
+    inbox.handled_by({"message": (assistant.receive, assistant.give_up), "press": (assistant.press, assistant.give_up)})
+    outbox.sent_by({"delivery": delivery, "handoff": desk})
+    timers.fired_by({"due": sla.reminder(handoff)})
+    delivery.through(channels)
+    await outbox.clear_claims()
+    loop = Loop({"inbox": inbox, "outbox": outbox, "timers": timers}, database.bell, poll)
+    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk)
+    routes = (*web.routes, *desk.routes)
+    app.asgi = web_application(routes, _web_secret(settings), app.not_ready, loopback=settings.loopback)
+    return app
+
+
+def _prepare_data_dir(settings: Settings) -> None:
+    try:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(
+            f"SMI_DATA_DIR: {settings.data_dir}: {error.strerror}; name a folder we may write"
+        ) from None
+
+
+@contextmanager
+def _only_process(settings: Settings) -> Iterator[None]:
+    """SQLite has one process: a second one would send everything twice."""
+    lock = FileLock(settings.data_dir / "lock", timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise SettingsError(
+            f"SMI_DATA_DIR: another smi-bot is running on {settings.data_dir}; stop it, choose another folder,"
+            " or use PostgreSQL for several workers"
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _web_secret(settings: Settings) -> str:
+    """The cookie key: given, or made once and kept beside the database, readable by its owner only."""
+    if settings.web_secret:
+        return settings.web_secret.get_secret_value()
+    path = settings.data_dir / "web-secret"
+    with suppress(FileExistsError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(secrets.token_hex(32))
+    return path.read_text()
+
+
+async def _failed(tx: Transaction, table: type[InboxRow | OutboxRow | TimerRow]) -> int:
+    count = sa.select(sa.func.count()).select_from(table).where(col(table.state) == "failed")
+    return int((await tx.execute(count)).scalar_one())
+
+
+class _Server(uvicorn.Server):
+    """uvicorn in our event loop: signals are ours, and the address is announced once it is bound."""
+
+    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
+        super().__init__(config)
+        self._announce = announce
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
+        await super().startup(sockets)  # type: ignore[arg-type]
+        for server in self.servers:
+            host, port = server.sockets[0].getsockname()[:2]
+            self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+
+@contextmanager
+def stop_signals(signals: Sequence[signal.Signals] = (signal.SIGTERM, signal.SIGINT)) -> Iterator[asyncio.Event]:
+    """An event that is set by a signal to stop."""
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    for each in signals:
+        loop.add_signal_handler(each, stopping.set)
+    try:
+        yield stopping
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)

@@ -1,0 +1,196 @@
+"""What the bot does with a message. `decide` is the page to read: pure, total, and the only place that chooses.
+
+Emergency first, then whatever a person must see, then service texts, then the library; in doubt, a human.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+
+from smi_bot.decision import (
+    PRECEDENCE,
+    URGENT,
+    Answer,
+    Candidate,
+    Clarify,
+    Decision,
+    Escalate,
+    Grounds,
+    Label,
+    Match,
+    Relay,
+    Service,
+    Signal,
+    Triage,
+)
+from smi_bot.inquiry import Action, Conversation
+from smi_bot.library import Library
+from smi_bot.matching import Matcher, match
+from smi_bot.service import service_intent
+from smi_bot.text import Reading, read
+from smi_bot.triage import Rules, triage
+
+#: Characters. A longer message is triaged whole, but nobody's question is that long: a person reads it.
+OVER_LONG = 4000
+#: Characters that matching looks at: questions say what they ask early.
+MATCHED = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """What decisions rest on. A change of any of it is a new version, named in each trace."""
+
+    library: Library
+    rules: Rules
+    matcher: Matcher
+    flood_limit: int = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One burst of a requester, joined: what they wrote or pressed in one go."""
+
+    texts: tuple[str, ...]
+    has_attachment: bool = False
+    action: Action | None = None
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.texts)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenCase:
+    """The requester's open case, as the decision sees it. `owner`: the specialist who holds it."""
+
+    id: int
+    owner: str | None = None
+    labels: tuple[Label, ...] = ()
+
+
+def decide(
+    message: Message, conversation: Conversation, case: OpenCase | None, knowledge: Knowledge, today: date
+) -> Decision:
+    """One decision for any message, from its arguments alone; never raises on any text."""
+    reading = read(message.text)
+    found = triage_burst(message.texts, knowledge.rules)
+    grounds = Grounds(triage=found)
+    held = case is not None and case.owner is not None
+    if held and (message.action is None or found.signals):
+        return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
+    if found.leading in URGENT:
+        return _escalate(found, grounds, "safety text at once")
+    if message.action is not None:
+        return _pressed(message.action, conversation, knowledge.library, grounds, today)
+    grounds = replace(grounds, match=_match(reading, conversation, knowledge.library, knowledge.matcher, today))
+    if found.signals:
+        return _escalate(found, grounds, f"triage: {found.leading}")
+    return _ordinary(message, reading, conversation, knowledge, grounds)
+
+
+def _ordinary(
+    message: Message, reading: Reading, conversation: Conversation, knowledge: Knowledge, grounds: Grounds
+) -> Decision:
+    """A message in which triage found nothing."""
+    if message.has_attachment:
+        return _unapproved(grounds, "attachment")
+    if len(message.text) > OVER_LONG:
+        return _unapproved(grounds, "over-long")
+    if conversation.recent > knowledge.flood_limit:
+        return Service("slow-down", replace(grounds, reason="flood"), silent=conversation.slowed)
+    intent = service_intent(reading, knowledge.rules)
+    if intent is not None and intent != "chatter":
+        return Service(intent, replace(grounds, reason=f"service: {intent}"))
+    if not knowledge.library.serves(conversation.country):
+        return _unapproved(grounds, "country-not-served")
+    return _matched(grounds, is_chatter=intent == "chatter")
+
+
+def _matched(grounds: Grounds, *, is_chatter: bool) -> Decision:
+    """Answer if sure, ask if close, else a person; words that may tell of a case forbid both."""
+    found = grounds.match
+    if found.verdict != "nothing" and grounds.triage.doubts:
+        return _unapproved(grounds, "may tell of a case")
+    if found.verdict == "sure":
+        return Answer(found.candidates[0].entry, replace(grounds, reason="match: sure"))
+    if found.verdict == "close":
+        return Clarify(tuple(c.entry for c in found.candidates), replace(grounds, reason="match: close"))
+    if is_chatter and not grounds.triage.doubts:
+        return Service("chatter", replace(grounds, reason="service: chatter"))
+    return _unapproved(grounds, "match: nothing")
+
+
+def _pressed(action: Action, conversation: Conversation, library: Library, grounds: Grounds, today: date) -> Decision:
+    """A button: the ones that ask something. The others change settings and decide nothing medical."""
+    if action.verb == "answer":
+        if library.may_serve(action.value, conversation.audience, conversation.country, today):
+            return Answer(action.value, replace(grounds, reason="chosen by the requester"))
+        return _unapproved(grounds, "chosen answer is not served")
+    if action.verb == "specialist":
+        return Escalate(("human",), (), replace(grounds, reason="asked for a specialist"))
+    if action.verb == "none-of-these":
+        return _unapproved(grounds, "none of the suggestions")
+    return Service("action", replace(grounds, reason=f"button: {action.verb}"))
+
+
+def by_match(reading: Reading, conversation: Conversation, library: Library, matcher: Matcher, today: date) -> Decision:
+    """The decision by matching alone: for trying out a library, never for people."""
+    found = _match(reading, conversation, library, matcher, today)
+    return _matched(Grounds(match=found), is_chatter=False)
+
+
+def _match(reading: Reading, conversation: Conversation, library: Library, matcher: Matcher, today: date) -> Match:
+    """The matcher's view, less what may not be served to this requester today."""
+    audience, country = conversation.audience, conversation.country
+    if not library.serves(country):
+        return Match()
+    # An over-long message goes to a person anyway: its beginning is enough to suggest an entry.
+    short = reading if len(reading.original) <= MATCHED else read(reading.original[:MATCHED])
+    found = match(short, matcher, audience, library.region(country))
+    served = tuple(c for c in found.candidates if library.may_serve(c.entry, audience, country, today))
+    if served == found.candidates:
+        return found
+    best_is_gone = not served or served[0] != found.candidates[0]
+    return Match("nothing" if best_is_gone or found.verdict == "nothing" else found.verdict, served)
+
+
+def triage_burst(texts: Sequence[str], rules: Rules) -> Triage:
+    """Every message by itself and all of them together: neither reading may hide what the other finds.
+
+    Places are those in the texts joined by line breaks.
+    """
+    joined = triage(read("\n".join(texts)), rules)
+    if len(texts) < 2:
+        return joined
+    signals, doubts, offset = set(joined.signals), set(joined.doubts), 0
+    for text in texts:
+        alone = triage(read(text), rules)
+        signals |= {_moved(signal, offset) for signal in alone.signals if signal.label != "language"}
+        doubts |= {_moved(doubt, offset) for doubt in alone.doubts}
+        offset += len(text) + 1
+    return Triage(tuple(sorted(signals, key=_order)), tuple(sorted(doubts, key=_order)), joined.language)
+
+
+def _moved(signal: Signal, offset: int) -> Signal:
+    return replace(signal, start=signal.start + offset, end=signal.end + offset)
+
+
+def _order(signal: Signal) -> tuple[int, int, int, str]:
+    return (PRECEDENCE.index(signal.label), signal.start, signal.end, signal.rule)
+
+
+def _labels(found: Triage) -> tuple[Label, ...]:
+    return tuple(dict.fromkeys(signal.label for signal in found.signals))
+
+
+def _escalate(found: Triage, grounds: Grounds, reason: str) -> Escalate:
+    return Escalate(_labels(found), _suggestions(grounds), replace(grounds, reason=reason))
+
+
+def _unapproved(grounds: Grounds, reason: str) -> Escalate:
+    return Escalate(("unapproved",), _suggestions(grounds), replace(grounds, reason=reason))
+
+
+def _suggestions(grounds: Grounds) -> tuple[Candidate, ...]:
+    """What a specialist may want to send: approved entries only, so never an off-label topic."""
+    return grounds.match.candidates

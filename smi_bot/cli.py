@@ -1,0 +1,182 @@
+"""The command line. Every command is a few lines around a function of some room."""
+
+import asyncio
+import json
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from channels.console import ConsoleChannel
+from smi_bot import journal, trying
+from smi_bot.app import open_app, stop_signals, utc_now
+from smi_bot.backup import backup as back_up
+from smi_bot.database import Database
+from smi_bot.database import migrate as migrate_database
+from smi_bot.errors import SmiError
+from smi_bot.knowledge import content_folder, knowledge, read_knowledge
+from smi_bot.library import read_library
+from smi_bot.library.signing import sign_with_demo_keys
+from smi_bot.logs import configure_logs
+from smi_bot.matching import build_matcher
+from smi_bot.settings import Settings, load_settings
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Social Medical Information bot.")
+library_app = typer.Typer(no_args_is_help=True, help="Approved content.")
+journal_app = typer.Typer(no_args_is_help=True, help="The append-only record.")
+app.add_typer(library_app, name="library")
+app.add_typer(journal_app, name="journal")
+
+Folder = Annotated[Path | None, typer.Option("--library", help="Another folder of content.")]
+
+
+def main() -> None:
+    """Entry point: known errors become one clear line each and exit code 2."""
+    try:
+        app()
+    except SmiError as error:
+        for line in str(error).splitlines():
+            typer.echo(f"smi-bot: {line}", err=True)
+        sys.exit(2)
+
+
+@app.command()
+def run() -> None:
+    """Run the service: chat page, desk page and whatever channels have a token."""
+    configure_logs()
+    asyncio.run(_run(load_settings()))
+
+
+async def _run(settings: Settings) -> None:
+    async with open_app(settings) as service:
+        with stop_signals() as stopping:
+            await service.run(stopping, _announce)
+
+
+def _announce(address: str) -> None:
+    typer.echo("Zelvanta is fictional; nothing here is medical advice.")
+    typer.echo(f"requester's chat   {address}/chat\nspecialist's desk  {address}/desk\nstop with Ctrl-C")
+
+
+@app.command()
+def chat() -> None:
+    """Talk to the bot in this terminal; the desk page runs beside it. Type a number to press a button."""
+    configure_logs()
+    asyncio.run(_chat(load_settings()))
+
+
+async def _chat(settings: Settings) -> None:
+    async with open_app(settings) as service:
+        console = ConsoleChannel(service.inbox, utc_now)
+        service.join(console)
+        with stop_signals() as stopping:
+            console.at_end = stopping.set
+            await service.run(stopping, _announce)
+
+
+@app.command()
+def decide(
+    library: Folder = None,
+    drafts: Annotated[bool, typer.Option(help="Also entries nobody approved.")] = False,
+    match_only: Annotated[bool, typer.Option(help="Leave triage and service intents out.")] = False,
+) -> None:
+    """Decide on messages: one JSON object a line on stdin, one a line on stdout."""
+    settings = load_settings(**({"library": library} if library else {}))
+    today = datetime.now(UTC).date()
+    if match_only:
+        content = read_library(content_folder(settings), settings.signers, drafts=drafts)
+        matcher = build_matcher(list(content.approved_entries().values()), content.product)
+        decide_one = trying.match_only(content, matcher, today)
+    else:
+        decide_one = trying.live(read_knowledge(settings, drafts=drafts), today)
+    failed = False
+    for line in trying.decide_lines(sys.stdin.buffer, decide_one, settings.country):
+        failed |= "error" in line
+        sys.stdout.write(json.dumps(line, ensure_ascii=True) + "\n")
+    sys.stdout.flush()
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+def explain(message: Annotated[str, typer.Argument(help="Number or key of an inbound message.")]) -> None:
+    """Show why the bot did what it did, and whether it would do the same now."""
+    settings = load_settings()
+    found = asyncio.run(_with_database(settings, lambda db: trying.explain(db, read_knowledge(settings), message)))
+    was, now = found.journalled, found.again
+    typer.echo(json.dumps({"at": found.at.isoformat(), "text": found.text, **was}, indent=2, ensure_ascii=False))
+    changed = [name for name in now["versions"] if now["versions"][name] != was["versions"].get(name)]
+    if found.same:
+        typer.echo("computed again: the same decision")
+    else:
+        typer.echo(f"computed again: DIFFERENT, {json.dumps(now['decision'], ensure_ascii=False)}")
+    if changed:
+        typer.echo(f"changed since then: {', '.join(changed)}")
+    raise typer.Exit(0 if found.same else 1)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    settings = load_settings()
+    if not settings.database_url:
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    migrate_database(settings.database)
+    typer.echo("the database is up to date")
+
+
+@app.command()
+def backup(target: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
+    """Copy the SQLite data dir, consistently, while the service runs."""
+    back_up(load_settings(), target)
+    typer.echo(f"copied to {target}; restore it by pointing SMI_DATA_DIR there")
+
+
+@journal_app.command("verify")
+def journal_verify() -> None:
+    """Find any change, gap or reordering in the journal, or in the messages it vouches for."""
+    audit = asyncio.run(_with_database(load_settings(), _verify))
+    if audit.fault:
+        typer.echo(f"NOT INTACT: {audit.fault}", err=True)
+        raise typer.Exit(1)
+    typer.echo(f"intact: {audit.entries} entries, head {audit.head}")
+
+
+async def _verify(database: Database) -> journal.Audit:
+    async with database.reading() as tx:
+        return await journal.verify(tx)
+
+
+async def _with_database(settings: Settings, work: Any) -> Any:
+    database = Database(settings.database)
+    try:
+        return await work(database)
+    finally:
+        await database.close()
+
+
+@library_app.command("check")
+def library_check(library: Folder = None) -> None:
+    """Read and verify everything; quiet and 0 when nothing is wrong."""
+    settings = load_settings(**({"library": library} if library else {}))
+    folder = content_folder(settings)
+    content = read_library(folder, settings.signers)
+    knowledge(content, folder / "triage")
+    problems = [*content.unapproved().values(), *content.findings(datetime.now(UTC))]
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(1 if problems else 0)
+
+
+@library_app.command("sign-demo")
+def library_sign_demo(library: Folder = None) -> None:
+    """Sign everything with the worthless demo keys."""
+    settings = load_settings(**({"library": library} if library else {}))
+    folder = content_folder(settings)
+    count = sign_with_demo_keys(folder, read_library(folder, settings.signers), datetime.now(UTC))
+    typer.echo(f"{count} documents signed with the worthless demo keys")
+
+
+if __name__ == "__main__":
+    main()

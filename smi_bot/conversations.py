@@ -1,0 +1,93 @@
+"""What is known of each conversation between two messages, and what was said in it."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
+from smi_bot.database import Instant, Transaction
+from smi_bot.durable.rows import InboxRow, OutboxRow
+from smi_bot.inquiry import Conversation
+
+
+class ConversationRow(SQLModel, table=True):
+    """One requester's chat on one channel. No name, no handle: the channel knows whom it serves."""
+
+    __tablename__ = "conversation"
+
+    id: str = Field(primary_key=True)
+    channel: str
+    created_at: datetime = Field(sa_type=Instant)
+    audience: str | None = None
+    audience_asked: bool = False
+    country: str | None = None
+    country_asked: bool = False
+    language: str = "en"
+    notice_version: int | None = None
+    notice_accepted: int | None = None
+    slowed_at: datetime | None = Field(default=None, sa_type=Instant)
+
+
+async def load(tx: Transaction, id: str, channel: str, now: datetime) -> ConversationRow:
+    """The conversation's row, made at its first message."""
+    row = await tx.get(ConversationRow, id)
+    if row is None:
+        row = ConversationRow(id=id, channel=channel, created_at=now)
+        tx.add(row)
+        await tx.flush()
+    return row
+
+
+async def recent_messages(tx: Transaction, id: str, since: datetime) -> int:
+    """How many messages the requester sent after `since`."""
+    count = sa.select(sa.func.count()).select_from(InboxRow)
+    lately = (col(InboxRow.lane) == id, col(InboxRow.received_at) > since)
+    return int((await tx.execute(count.where(*lately))).scalar_one())
+
+
+async def snapshot(tx: Transaction, row: ConversationRow, home: str | None, now: datetime) -> Conversation:
+    """The conversation as a decision sees it. `home`: the country of somebody who has not named one."""
+    minute = timedelta(minutes=1)
+    return Conversation(
+        id=row.id,
+        channel=row.channel,
+        audience="hcp" if row.audience == "hcp" else "patient",
+        audience_known=row.audience is not None,
+        country=row.country or home,
+        country_known=row.country is not None,
+        language=row.language,
+        notice_version=row.notice_version,
+        notice_accepted=row.notice_accepted,
+        recent=await recent_messages(tx, row.id, now - minute),
+        slowed=row.slowed_at is not None and row.slowed_at > now - minute,
+    )
+
+
+async def said_before(tx: Transaction, id: str, before: int, since: datetime, limit: int = 5) -> Sequence[InboxRow]:
+    """The requester's latest messages before an inbox row, oldest first: what a pressed button refers to."""
+    earlier = (
+        col(InboxRow.lane) == id,
+        col(InboxRow.kind) == "message",
+        col(InboxRow.id) < before,
+        col(InboxRow.received_at) > since,
+    )
+    query = sa.select(InboxRow).where(*earlier).order_by(col(InboxRow.id).desc()).limit(limit)
+    return tuple(reversed((await tx.execute(query)).scalars().all()))
+
+
+async def history(tx: Transaction, id: str, limit: int = 200) -> list[InboxRow | OutboxRow]:
+    """What was said in a conversation, by both sides, in the order it was received or sent."""
+    inbound = sa.select(InboxRow).where(col(InboxRow.lane) == id)
+    outbound = sa.select(OutboxRow).where(col(OutboxRow.lane) == id, col(OutboxRow.settled_at).is_not(None))
+    asked = (await tx.execute(inbound.order_by(col(InboxRow.id).desc()).limit(limit))).scalars().all()
+    told = (await tx.execute(outbound.order_by(col(OutboxRow.settled_at).desc()).limit(limit))).scalars().all()
+    both: list[InboxRow | OutboxRow] = [*asked, *(row for row in told if row.state == "sent")]
+    return sorted(both, key=moment)[-limit:]
+
+
+def moment(row: InboxRow | OutboxRow) -> datetime:
+    """When a message took its place in the conversation."""
+    if isinstance(row, InboxRow):
+        return row.received_at
+    return row.settled_at or row.created_at

@@ -1,0 +1,148 @@
+"""The words the modules share: signals, matches and the five decisions. Plain frozen values, no behaviour."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Label = Literal[
+    "emergency",
+    "self-harm",
+    "adverse-event",
+    "special-situation",
+    "product-complaint",
+    "off-label",
+    "human",
+    "language",
+    "privacy",
+    "unapproved",
+]
+
+#: Leading label first. An escalation is led by the first of these that it carries.
+PRECEDENCE: tuple[Label, ...] = (
+    "emergency",
+    "self-harm",
+    "adverse-event",
+    "special-situation",
+    "product-complaint",
+    "off-label",
+    "human",
+    "language",
+    "privacy",
+    "unapproved",
+)
+#: Labels that always open a case for drug safety or quality.
+SAFETY: frozenset[Label] = frozenset(
+    {"emergency", "self-harm", "adverse-event", "special-situation", "product-complaint"}
+)
+URGENT: frozenset[Label] = frozenset({"emergency", "self-harm"})
+
+
+@dataclass(frozen=True, slots=True)
+class Signal:
+    """A label with the words that raised it: `text[start:end]` of the message as it was received."""
+
+    label: Label
+    start: int
+    end: int
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Triage:
+    """What reading a message for safety found.
+
+    `signals`: ordered by PRECEDENCE, then position; each demands a person.
+    `doubts`: words that suggest the message tells of a case although no rule names it. They forbid an
+    automatic answer (the inverted gate) but are no label.
+    `language`: ISO 639-1 code of the message, `en` unless there is evidence of another.
+    """
+
+    signals: tuple[Signal, ...] = ()
+    doubts: tuple[Signal, ...] = ()
+    language: str = "en"
+
+    @property
+    def leading(self) -> Label | None:
+        return self.signals[0].label if self.signals else None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An entry with the confidence, 0 to 1, that the matcher acts on."""
+
+    entry: str
+    score: float
+
+
+Verdict = Literal["sure", "close", "nothing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Up to three best entries, best first, and what may be done with them.
+
+    `sure`: the first may be sent. `close`: ask which of `candidates` is meant. `nothing`: abstain.
+    """
+
+    verdict: Verdict = "nothing"
+    candidates: tuple[Candidate, ...] = ()
+
+
+ServiceKind = Literal["greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "action"]
+
+
+@dataclass(frozen=True, slots=True)
+class Grounds:
+    """Why a decision was taken: everything needed to compute it again, but the message itself."""
+
+    triage: Triage = field(default_factory=Triage)
+    match: Match = field(default_factory=Match)
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Send the approved entry."""
+
+    entry: str
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
+class Clarify:
+    """Offer the approved questions of `entries` as buttons."""
+
+    entries: tuple[str, ...]
+    grounds: Grounds
+
+
+@dataclass(frozen=True, slots=True)
+class Escalate:
+    """Open or join a case. `labels` is never empty and led by the most pressing."""
+
+    labels: tuple[Label, ...]
+    suggestions: tuple[Candidate, ...]
+    grounds: Grounds
+
+    @property
+    def leading(self) -> Label:
+        return self.labels[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """Send a fixed service text, or nothing where `silent`."""
+
+    kind: ServiceKind
+    grounds: Grounds
+    silent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A specialist holds the case: pass the message on and say nothing, but for emergency text."""
+
+    labels: tuple[Label, ...]
+    grounds: Grounds
+
+
+Decision = Answer | Clarify | Escalate | Service | Relay

@@ -1,0 +1,138 @@
+"""The outbox: effects on the outside, claimed, sent outside any transaction, and settled while the claim stands."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple, Protocol
+
+import sqlalchemy as sa
+import structlog
+from sqlmodel import col
+
+from smi_bot.database import Database, Transaction
+from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_heads, is_open, next_due
+from smi_bot.errors import Refused, TryAgain
+
+log = structlog.get_logger()
+
+
+class Sent(NamedTuple):
+    """What a sender did: the platform's id of the message, and what was sent, for history and journal."""
+
+    platform_id: str
+    record: dict[str, Any]
+
+
+class Sender(Protocol):
+    """One way out."""
+
+    async def send(self, row: OutboxRow) -> Sent:
+        """The effect. Raises TryAgain or Refused; anything else counts as a failure of ours."""
+        ...
+
+    async def settled(self, tx: Transaction, row: OutboxRow, now: datetime) -> None:
+        """Told, in the settling transaction, that `row` is now sent or failed."""
+        ...
+
+
+async def post(tx: Transaction, now: datetime, *, key: str, lane: str, way: str, payload: dict[str, Any]) -> OutboxRow:
+    """Adds an effect to the caller's transaction; nothing happens unless that commits."""
+    row = OutboxRow(key=key, lane=lane, way=way, payload=payload, created_at=now, next_attempt_at=now)
+    tx.add(row)
+    await tx.flush()
+    tx.rings.add(lane)
+    return row
+
+
+class Outbox:
+    """Sends what is due, lane by lane in order, several lanes at a time."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        *,
+        lease: float = 15.0,
+        send_timeout: float = 10.0,
+        retry_base: float = 1.0,
+        ceiling: int = 8,
+        at_once: int = 20,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._lease = timedelta(seconds=lease)
+        self._send_timeout = send_timeout
+        self._retry_base = retry_base
+        self._ceiling = ceiling
+        self._at_once = at_once
+        self._senders: Mapping[str, Sender] = {}
+
+    def sent_by(self, senders: Mapping[str, Sender]) -> None:
+        self._senders = senders
+
+    async def clear_claims(self) -> None:
+        """At start on SQLite, where one process can hold no claims of another life. Never on PostgreSQL."""
+        if self._database.is_sqlite:
+            async with self._database.transaction() as tx:
+                held = sa.update(OutboxRow).where(is_open(OutboxRow), col(OutboxRow.attempts) > 0)
+                await tx.execute(held.values(next_attempt_at=self._clock()))
+
+    async def step(self) -> bool:
+        """Claims the due heads of some lanes and sends them side by side; False where nothing is due."""
+        rows = await self._claim()
+        await asyncio.gather(*(self._send(row) for row in rows))
+        return bool(rows)
+
+    async def idle_seconds(self) -> float | None:
+        async with self._database.reading() as tx:
+            due = (await tx.execute(next_due(OutboxRow))).scalar()
+        return None if due is None else max(0.0, (due - self._clock()).total_seconds())
+
+    async def _claim(self) -> Sequence[OutboxRow]:
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            rows = (await tx.execute(due_heads(OutboxRow, now, self._at_once))).scalars().all()
+            for row in rows:
+                row.attempts += 1
+                row.next_attempt_at = now + self._lease
+        return rows
+
+    async def _send(self, row: OutboxRow) -> None:
+        sender = self._senders[row.way]
+        try:
+            async with asyncio.timeout(self._send_timeout):
+                sent = await sender.send(row)
+        except TryAgain as busy:
+            await self._later(row, busy, busy.after, failed=False)
+        except Refused as refusal:
+            await self._settle(row, sender, state="failed", error=str(refusal))
+        except Exception as error:  # the edge of the senders: recorded on the row, retried, then failed visibly
+            log.error("outbox row failed", row=row.id, way=row.way, error=type(error).__name__, exc_info=error)
+            if row.failures + 1 >= self._ceiling:
+                await self._settle(row, sender, state="failed", error=type(error).__name__)
+            else:
+                await self._later(row, error, None, failed=True)
+        else:
+            await self._settle(row, sender, state="sent", platform_id=sent.platform_id, sent=sent.record)
+
+    async def _later(self, row: OutboxRow, error: Exception, after: float | None, *, failed: bool) -> None:
+        pause = timedelta(seconds=after) if after is not None else backoff(row.attempts, self._retry_base)
+        values = {"next_attempt_at": self._clock() + pause, "error": type(error).__name__}
+        async with self._database.transaction() as tx:
+            await tx.execute(self._while_ours(row).values(**values, failures=row.failures + int(failed)))
+
+    async def _settle(self, row: OutboxRow, sender: Sender, **values: Any) -> None:
+        now = self._clock()
+        async with self._database.transaction() as tx:
+            statement = self._while_ours(row).values(**values, settled_at=now)
+            settled = (await tx.execute(statement.returning(col(OutboxRow.id)))).scalar()
+            if settled is None:  # our lease ran out and another worker took it
+                log.warning("outbox claim lost", row=row.id)
+                return
+            current = await tx.get_one(OutboxRow, row.id, populate_existing=True)
+            await sender.settled(tx, current, now)
+            tx.rings.add(row.lane)
+
+    def _while_ours(self, row: OutboxRow) -> sa.Update:
+        ours = (col(OutboxRow.id) == row.id, is_open(OutboxRow), col(OutboxRow.attempts) == row.attempts)
+        return sa.update(OutboxRow).where(*ours)

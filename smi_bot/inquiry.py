@@ -1,0 +1,165 @@
+"""Who asks, what arrives and what goes out: the values every room passes around, and the Channel protocol."""
+
+from datetime import datetime
+from typing import Annotated, Literal, Protocol
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from smi_bot.text import repair
+
+Audience = Literal["patient", "hcp"]
+#: What made the requester write: nothing of ours, a menu button, or a question we suggested.
+#: Unsolicited requests are treated differently by regulators from prompted ones (FDA draft guidance, December 2011).
+PromptedBy = Literal["nothing", "menu", "suggestion"]
+
+UserText = Annotated[str, AfterValidator(repair)]
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Attachment(_Value):
+    """A file a requester sent; its bytes are kept apart under `id`."""
+
+    id: str
+    name: UserText
+    media_type: str
+    size: int  # bytes
+
+
+class Action(_Value):
+    """A pressed button. `verb` says what, `value` which one; `reply` is the reply the button stood under."""
+
+    verb: Literal[
+        "answer",
+        "none-of-these",
+        "specialist",
+        "helpful",
+        "not-helpful",
+        "audience",
+        "country",
+        "accept-notice",
+        "settings",
+    ]
+    value: str = ""
+    reply: str = ""
+
+
+class Inquiry(_Value):
+    """One inbound message, as a channel hands it over.
+
+    `key` is unique for the event on its platform: a repeat of the same event carries the same key.
+    `sent_at` is the platform's time (UTC), which may be earlier than our receipt.
+    """
+
+    key: str
+    channel: str
+    conversation: str
+    sent_at: datetime
+    text: UserText = ""
+    attachments: tuple[Attachment, ...] = ()
+    action: Action | None = None
+    prompted_by: PromptedBy = "nothing"
+    private: bool = True
+    edit_of: str | None = None
+
+
+class Conversation(_Value):
+    """One requester's chat on one channel, as the decision sees it."""
+
+    id: str
+    channel: str
+    audience: Audience = "patient"  # an unknown audience is treated as a patient
+    audience_known: bool = False
+    country: str | None = None  # ISO 3166-1 alpha-2, a label region, or unknown
+    country_known: bool = False
+    language: str = "en"
+    notice_version: int | None = None  # of the first-contact text that was sent
+    notice_accepted: int | None = None  # … and that the requester accepted
+    recent: int = 0  # messages in the last minute, this burst included
+    slowed: bool = False  # the brake was announced within the last minute
+
+
+class EntryPart(_Value):
+    """A standard response, to be rendered and checked again when it is sent."""
+
+    kind: Literal["entry"] = "entry"
+    entry: str
+    audience: Audience
+    country: str | None
+
+
+class WordingPart(_Value):
+    """A service text, likewise. `fields` are the values its template may use."""
+
+    kind: Literal["wording"] = "wording"
+    wording: str
+    language: str = "en"
+    country: str | None = None
+    fields: dict[str, str | list[str]] = Field(default_factory=dict)
+
+
+class SpecialistPart(_Value):
+    """A specialist's own words; `event` is the case event in which they were written."""
+
+    kind: Literal["specialist"] = "specialist"
+    event: int
+    text: UserText
+
+
+Part = Annotated[EntryPart | WordingPart | SpecialistPart, Field(discriminator="kind")]
+
+
+class Choice(_Value):
+    """A button to be: its words are looked up when it is sent."""
+
+    action: Action
+
+
+class Reply(_Value):
+    """One outbound message, before it is rendered: what to say, never the words themselves."""
+
+    id: str
+    conversation: str
+    channel: str
+    part: Part
+    choices: tuple[Choice, ...] = ()
+    answers: int | None = None  # the inbound message it answers
+    case: int | None = None
+
+
+class Button(_Value):
+    """A choice with its words."""
+
+    text: str
+    action: Action
+
+
+class Rendered(_Value):
+    """A reply with its approved words, checked for this requester a moment ago.
+
+    `source` says where they come from (`entry missed-dose v1`), for the journal.
+    """
+
+    reply: str
+    conversation: str
+    markdown: str
+    source: str
+    author: Literal["bot", "specialist"] = "bot"
+    language: str = "en"
+    buttons: tuple[Button, ...] = ()
+
+
+class Channel(Protocol):
+    """The requester's side of a platform. What it receives it hands to the inbox before it confirms anything."""
+
+    name: str
+
+    async def send(self, rendered: Rendered) -> str:
+        """Delivers, and returns the platform's id of the message. Raises TryAgain or Refused."""
+        ...
+
+    async def run(self) -> None:
+        """Takes messages in until cancelled."""
+        ...

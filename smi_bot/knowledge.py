@@ -1,0 +1,58 @@
+"""Builds what decisions rest on from a folder of content, and refuses what must not be served."""
+
+from pathlib import Path
+
+import structlog
+
+from smi_bot.assistant import Knowledge
+from smi_bot.errors import LibraryError, SettingsError
+from smi_bot.library import Library, read_library
+from smi_bot.library.library import REQUIRED_WORDINGS
+from smi_bot.matching import build_matcher
+from smi_bot.settings import Settings
+from smi_bot.triage import load_rules
+
+log = structlog.get_logger()
+
+
+def content_folder(settings: Settings) -> Path:
+    """Content is found beside the code (wheel) or in the checkout, unless a setting points elsewhere."""
+    package = Path(__file__).parent
+    shipped = package / "responses"
+    return settings.library or (shipped if shipped.is_dir() else package.parent / "responses")
+
+
+def read_knowledge(settings: Settings, *, drafts: bool = False) -> Knowledge:
+    """Raises LibraryError with one line for each file that cannot be used."""
+    folder = content_folder(settings)
+    return knowledge(read_library(folder, settings.signers, drafts=drafts), folder / "triage", settings.flood_limit)
+
+
+def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20) -> Knowledge:
+    """Only approved entries can be found; `triage_folder` holds the rules."""
+    if library.product is None:
+        raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
+    rules = load_rules(triage_folder, library.product)
+    return Knowledge(
+        library, rules, build_matcher(list(library.approved_entries().values()), library.product), flood_limit
+    )
+
+
+def refuse_unfit(library: Library, settings: Settings) -> None:
+    """Raises SettingsError where this library must not be served with these settings."""
+    unapproved = library.unapproved()
+    for reason in unapproved.values():
+        log.warning("not served", reason=reason)
+    missing = [name for name in REQUIRED_WORDINGS if (name, "en") not in library.wordings]
+    if missing:
+        raise SettingsError(f"SMI_LIBRARY: wording/{missing[0]}.md.j2 is missing; write it")
+    needed = [why for name, why in unapproved.items() if name.startswith("wording/") or name.endswith("/product")]
+    if needed:
+        raise SettingsError(f"SMI_LIBRARY: {needed[0]}")
+    if not library.approved_entries():
+        raise SettingsError("SMI_LIBRARY: holds no approved response; have responses approved by two people")
+    if settings.live_channels and library.has_demo_signers() and not settings.allow_demo_library:
+        raise SettingsError(
+            f"SMI_LIBRARY: is signed with the worthless demo keys and {settings.live_channels[0]} has a real token;"
+            " use a library signed by your own people, or set SMI_ALLOW_DEMO_LIBRARY=true to try it out"
+        )

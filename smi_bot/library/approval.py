@@ -1,0 +1,110 @@
+"""Who approved what: canonical hashes, Ed25519 signatures, and the rule of two people in two roles."""
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from pydantic import BaseModel
+
+from smi_bot.errors import NotApproved
+from smi_bot.library.model import Approval, Signer
+
+MEANING = "I have reviewed this text and approve it for use."
+
+#: The demo's signers. Their keys are derived from this published text and worth nothing: anybody can sign with them.
+DEMO_SEED = "smi-bot demo signing key, worthless by design: "
+DEMO_SIGNERS = (
+    ("demo-medical", "Mara Lindqvist (fictional)", "medical"),
+    ("demo-regulatory", "Teo Okafor (fictional)", "regulatory"),
+)
+
+
+def canonical_hash(content: BaseModel) -> str:
+    """SHA-256 over everything that has meaning in a text: all front matter and every section."""
+    canonical = json.dumps(content.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def sign(
+    content: BaseModel, document: str, version: int, signer: Signer, key: Ed25519PrivateKey, at: datetime
+) -> Approval:
+    """An approval bound to one version of one document."""
+    approval = Approval(
+        document=document,
+        version=version,
+        hash=canonical_hash(content),
+        signer=signer.id,
+        role=signer.role,
+        at=at.isoformat(),
+        meaning=MEANING,
+        signature="-",
+    )
+    signature = base64.b64encode(key.sign(_signed_bytes(approval))).decode()
+    return approval.model_copy(update={"signature": signature})
+
+
+def verified(
+    content: BaseModel,
+    document: str,
+    version: int,
+    last_author: str,
+    approvals: Sequence[Approval],
+    signers: Mapping[str, Signer],
+) -> tuple[Approval, ...]:
+    """The approvals that count. Raises NotApproved unless two people in two roles, neither the author, signed this."""
+    expected = (document, version, canonical_hash(content))
+    valid = [
+        approval
+        for approval in approvals
+        if (approval.document, approval.version, approval.hash) == expected and _is_genuine(approval, signers)
+    ]
+    people = {signers[approval.signer].name.casefold() for approval in valid}
+    keys = {signers[approval.signer].public_key for approval in valid}
+    roles = {approval.role for approval in valid}
+    if last_author.casefold() in people:
+        raise NotApproved(f"{document}: its last author signed it; somebody else must")
+    if min(len(people), len(keys), len(roles)) < 2:
+        raise NotApproved(f"{document} v{version}: needs the signatures of two people in two roles; have it approved")
+    return tuple(valid)
+
+
+def _is_genuine(approval: Approval, signers: Mapping[str, Signer]) -> bool:
+    signer = signers.get(approval.signer)
+    if signer is None or signer.role != approval.role:
+        return False
+    try:
+        key = Ed25519PublicKey.from_public_bytes(base64.b64decode(signer.public_key, validate=True))
+        key.verify(base64.b64decode(approval.signature, validate=True), _signed_bytes(approval))
+    except (InvalidSignature, ValueError, binascii.Error):
+        return False
+    return True
+
+
+def _signed_bytes(approval: Approval) -> bytes:
+    return json.dumps(approval.model_dump(exclude={"signature"}), sort_keys=True, separators=(",", ":")).encode()
+
+
+def demo_key(signer: str) -> Ed25519PrivateKey:
+    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256((DEMO_SEED + signer).encode()).digest())
+
+
+def public_text(key: Ed25519PrivateKey) -> str:
+    """A public key as signers.yaml holds it."""
+    return base64.b64encode(key.public_key().public_bytes_raw()).decode()
+
+
+def demo_signers() -> tuple[Signer, ...]:
+    return tuple(
+        Signer.model_validate({"id": id, "name": name, "role": role, "public_key": public_text(demo_key(id))})
+        for id, name, role in DEMO_SIGNERS
+    )
+
+
+def is_demo(signer: Signer) -> bool:
+    """Whether anybody can sign as this signer, under whatever name the key is listed."""
+    return signer.public_key in {each.public_key for each in demo_signers()}

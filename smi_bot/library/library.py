@@ -1,0 +1,191 @@
+"""The library as the bot uses it: what may be served to whom, checked anew each time, and rendered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import cached_property
+from typing import Any
+
+from jinja2 import StrictUndefined, TemplateError
+from jinja2.sandbox import SandboxedEnvironment
+from pydantic import BaseModel
+
+from smi_bot.errors import LibraryError, NotApproved
+from smi_bot.inquiry import Audience, EntryPart, WordingPart
+from smi_bot.library.approval import canonical_hash, is_demo, verified
+from smi_bot.library.model import Approval, Contact, Page, Product, Signer, StandardResponse, Wording
+
+#: Contacts of requesters outside every label region, or whose country is unknown.
+ELSEWHERE = "OTHER"
+
+
+#: Service texts that the bot may have to send; a library without one of them is incomplete.
+REQUIRED_WORDINGS = (
+    *("emergency", "self-harm", "adverse-event", "special-situation", "product-complaint", "off-label", "human"),
+    *("language", "privacy", "unapproved", "attachment", "over-long", "country-not-served", "added-to-case"),
+    *("greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "clarify", "answer", "withdrawn"),
+    *("first-contact", "ask-audience", "ask-country", "audience-saved", "country-saved", "settings", "notice-thanks"),
+    *("helpful-thanks", "not-helpful", "specialist-joined", "specialist-left", "case-closed"),
+)
+
+
+@dataclass(frozen=True)
+class Library:
+    """Approved content. Immutable: a change of content is a new Library."""
+
+    product: Product | None
+    entries: Mapping[str, StandardResponse]
+    wordings: Mapping[tuple[str, str], Wording] = field(default_factory=dict)
+    page: Page | None = None
+    approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
+    signers: Mapping[str, Signer] = field(default_factory=dict)
+    drafts: bool = False
+
+    @cached_property
+    def version(self) -> str:
+        """Names this content: equal for equal content, different otherwise."""
+        documents = {name: canonical_hash(content) for name, content in self.documents()}
+        return canonical_hash(_Documents(documents=documents))[:12]
+
+    def documents(self) -> Iterator[tuple[str, "Document"]]:
+        """Everything that needs approval, by the name its approvals are kept under."""
+        if self.product:
+            yield f"{self.product.id}/product", self.product
+        for entry in self.entries.values():
+            yield f"{entry.product}/{entry.id}", entry
+        for wording in self.wordings.values():
+            yield f"wording/{wording.id}.{wording.language}", wording
+        if self.page:
+            yield f"wording/{self.page.id}", self.page
+
+    def approved(self, document: str, content: "Document") -> tuple[Approval, ...]:
+        """The signatures under a document. Raises NotApproved."""
+        if self.drafts:
+            return ()
+        approvals = self.approvals.get(document, ())
+        return verified(content, document, content.version, content.last_author, approvals, self.signers)
+
+    def unapproved(self) -> dict[str, str]:
+        """Documents that are not approved, and why."""
+        reasons: dict[str, str] = {}
+        for name, content in self.documents():
+            try:
+                self.approved(name, content)
+            except NotApproved as error:
+                reasons[name] = str(error)
+        return reasons
+
+    def approved_entries(self) -> dict[str, StandardResponse]:
+        """The entries that carry their signatures, whatever their dates."""
+        reasons = self.unapproved()
+        return {id: entry for id, entry in self.entries.items() if f"{entry.product}/{id}" not in reasons}
+
+    def findings(self, now: datetime) -> Iterator[str]:
+        """What is wrong with approved content although every file by itself is valid."""
+        for entry in self.entries.values():
+            if not entry.in_date(now.date()):
+                yield f"{entry.product}/{entry.id}: is served from {entry.effective} until {entry.expires} only"
+            if self.product and entry.label_version != self.product.label_version:
+                yield f"{entry.product}/{entry.id}: rests on label {entry.label_version}; the product has another"
+        for name in REQUIRED_WORDINGS:
+            if (name, "en") not in self.wordings:
+                yield f"wording/{name}: is missing; write wording/{name}.md.j2"
+
+    def has_demo_signers(self) -> bool:
+        return any(is_demo(signer) for signer in self.signers.values())
+
+    def region(self, country: str | None) -> str | None:
+        return self.product.region(country) if self.product else None
+
+    def serves(self, country: str | None) -> bool:
+        """Whether there may be answers for this country; an unknown one may get what is equal everywhere."""
+        return country is None or self.product is None or self.region(country) is not None
+
+    def servable(self, entry: str, audience: Audience, country: str | None, today: date) -> StandardResponse:
+        """The entry, if it may be sent to them today. Raises NotApproved with the reason."""
+        response = self.entries.get(entry)
+        if response is None:
+            raise NotApproved(f"{entry}: is not in the library")
+        self.approved(f"{response.product}/{response.id}", response)
+        if not self.drafts:
+            self._in_force(response, today)
+        if not self._has_text(response, audience, country):
+            raise NotApproved(f"{entry}: has no approved text for {audience} in {country or 'an unknown country'}")
+        return response
+
+    def may_serve(self, entry: str, audience: Audience, country: str | None, today: date) -> bool:
+        try:
+            self.servable(entry, audience, country, today)
+        except NotApproved:
+            return False
+        return True
+
+    def _in_force(self, response: StandardResponse, today: date) -> None:
+        if not response.in_date(today):
+            raise NotApproved(f"{response.id}: is served from {response.effective} until {response.expires}")
+        if self.product and response.label_version != self.product.label_version:
+            raise NotApproved(f"{response.id}: rests on label {response.label_version}, which is no longer in force")
+
+    def _has_text(self, response: StandardResponse, audience: Audience, country: str | None) -> bool:
+        if not self.serves(country):
+            return False
+        if country is None and self.product and set(response.regions) != set(self.product.regions):
+            return False
+        region = self.region(country)
+        return response.text(audience, region) is not None and response.has_one_safety(audience, region)
+
+    def entry_markdown(self, part: EntryPart, now: datetime) -> tuple[str, str]:
+        """An approved answer and its source. Raises NotApproved unless it may be sent now."""
+        response = self.servable(part.entry, part.audience, part.country, now.date())
+        region = self.region(part.country)
+        approvals = self.approved(f"{response.product}/{response.id}", response)
+        fields = {
+            "text": response.text(part.audience, region) or "",
+            "safety": response.safety(part.audience, region),
+            "id": response.id,
+            "version": str(response.version),
+            "approved_on": max((a.at[:10] for a in approvals), default="not approved"),
+            "references": list(response.references),
+        }
+        frame = WordingPart(wording="answer", country=part.country, fields=fields)
+        return self.wording_markdown(frame, now)[0], f"{response.product}/{response.id} v{response.version}"
+
+    def wording_markdown(self, part: WordingPart, now: datetime) -> tuple[str, str]:
+        """A service text in the requester's language, else in English. Raises NotApproved."""
+        tried = (part.language, "en")
+        wording = next((w for lang in tried if (w := self.wordings.get((part.wording, lang)))), None)
+        if wording is None or self.product is None:
+            raise NotApproved(f"wording/{part.wording}: is not in the library")
+        document = f"wording/{wording.id}.{wording.language}"
+        self.approved(document, wording)
+        self.approved(f"{self.product.id}/product", self.product)  # its names and numbers are part of the text
+        if not self.drafts and not wording.in_date(now.date()):
+            raise NotApproved(f"{document}: is served from {wording.effective} until {wording.expires}")
+        context = {"product": self.product, "contact": self._contact(part.country), "fields": part.fields}
+        return _render(document, wording.body, context), f"{document} v{wording.version}"
+
+    def _contact(self, country: str | None) -> Contact | None:
+        contacts = self.product.contacts if self.product else {}
+        return contacts.get(self.region(country) or ELSEWHERE) or contacts.get(ELSEWHERE)
+
+    def label(self, key: str) -> str:
+        """A short label of a button or of the chat page. Raises NotApproved."""
+        if self.page is None or key not in self.page.labels:
+            raise NotApproved(f"wording/page: has no label '{key}'; add it")
+        self.approved(f"wording/{self.page.id}", self.page)
+        return self.page.labels[key]
+
+
+Document = StandardResponse | Wording | Page | Product
+
+
+class _Documents(BaseModel):
+    documents: dict[str, str]
+
+
+def _render(document: str, body: str, context: Mapping[str, Any]) -> str:
+    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+    try:
+        return environment.from_string(body).render(context).strip()
+    except TemplateError as error:
+        raise LibraryError(f"{document}: template: {error}; correct the name or the mark") from None

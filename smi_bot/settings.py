@@ -1,0 +1,123 @@
+"""Settings from the environment (`SMI_…`) or `.env`: the only reader of either."""
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Annotated
+
+import pycountry
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from smi_bot.errors import SettingsError
+
+
+def _known_country(code: str | None) -> str | None:
+    if not code:
+        return None
+    if pycountry.countries.get(alpha_2=code.upper()) is None:
+        raise ValueError(f"'{code}' is no ISO 3166-1 country; write two letters such as US or DE")
+    return code.upper()
+
+
+def _known_database(url: str | None) -> str | None:
+    if url and not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+        raise ValueError("must begin with sqlite+aiosqlite:/// or postgresql+psycopg://")
+    return url or None
+
+
+class Settings(BaseSettings):
+    """Everything that differs between two installations. Frozen; built once, at the edge, and passed in."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SMI_",
+        env_file=".env",
+        env_file_encoding="utf-8",
+        frozen=True,
+        extra="ignore",
+        env_ignore_empty=True,
+    )
+
+    data_dir: Path = Field(Path("data"), description="folder of the database, the lock and the cookie key")
+    database_url: Annotated[str | None, AfterValidator(_known_database)] = Field(
+        None, description="SQLite under the data dir unless given; postgresql+psycopg://… for several workers"
+    )
+    library: Path | None = Field(
+        None, description="folder of approved content; the one shipped with smi-bot unless given"
+    )
+    signers: Path | None = Field(None, description="file of trusted signers; signers.yaml in the library unless given")
+    host: str = Field("127.0.0.1", description="address the web server listens on")
+    port: int = Field(8080, ge=0, le=65535, description="its port; 0 takes a free one")
+    country: Annotated[str | None, AfterValidator(_known_country)] = Field(
+        "US", description="country of a requester who has not named one"
+    )
+    allow_demo_library: bool = Field(
+        False, description="true lets the fictional demo library run beside a real channel"
+    )
+    desk_password: SecretStr | None = Field(None, description="needed for the desk page when SMI_HOST is not loopback")
+    web_secret: SecretStr | None = Field(
+        None, min_length=32, description="key of the web chat's cookies; made in the data dir unless given"
+    )
+    burst_pause: float = Field(1.0, ge=0, le=30, description="seconds to wait for more messages before answering")
+    flood_limit: int = Field(20, ge=3, description="messages a minute from one requester before the bot slows down")
+    max_attachment_mb: int = Field(10, ge=1, le=50, description="largest file a requester may send, in MiB")
+    due_urgent_minutes: int = Field(15, ge=1, description="a case of this priority must be claimed within")
+    due_high_minutes: int = Field(240, ge=1, description="likewise")
+    due_normal_minutes: int = Field(1440, ge=1, description="likewise")
+    telegram_token: SecretStr | None = Field(None, description="reserved for the Telegram channel")
+    slack_bot_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
+    slack_app_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
+    slack_signing_secret: SecretStr | None = Field(None, description="reserved for the Slack desk")
+    slack_channel: str | None = Field(None, description="reserved for the Slack desk")
+
+    @model_validator(mode="after")
+    def _no_half_given_desk(self) -> "Settings":
+        if not self.loopback and self.desk_password is None:
+            raise ValueError("SMI_DESK_PASSWORD is needed when SMI_HOST is not a loopback address; set it")
+        return self
+
+    @model_validator(mode="after")
+    def _no_half_given_slack(self) -> "Settings":
+        ways_in = self.slack_app_token or self.slack_signing_secret
+        given = [self.slack_bot_token, ways_in, self.slack_channel]
+        if any(given) and not all(given):
+            raise ValueError(
+                "Slack is half given; set SMI_SLACK_BOT_TOKEN, SMI_SLACK_CHANNEL and either SMI_SLACK_APP_TOKEN"
+                " or SMI_SLACK_SIGNING_SECRET, or none of them"
+            )
+        return self
+
+    @property
+    def loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+    @property
+    def database(self) -> str:
+        """The SQLAlchemy address of the database."""
+        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'smi-bot.sqlite3'}"
+
+    @property
+    def live_channels(self) -> tuple[str, ...]:
+        """Names of the channels that have a real token."""
+        tokens = {"telegram": self.telegram_token, "slack": self.slack_bot_token}
+        return tuple(name for name, token in tokens.items() if token)
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Reads the environment. Raises SettingsError with one line for each wrong setting."""
+    try:
+        return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+    except ValidationError as error:
+        raise SettingsError("\n".join(_line(dict(problem)) for problem in error.errors())) from None
+
+
+def _line(problem: dict[str, object]) -> str:
+    place = problem["loc"]
+    text = str(problem["msg"]).removeprefix("Value error, ")
+    if isinstance(place, tuple) and place:
+        return f"SMI_{str(place[0]).upper()}: {text}"
+    return text

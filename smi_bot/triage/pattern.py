@@ -1,0 +1,98 @@
+"""The little language rules are written in, compiled to regular expressions over symbols.
+
+A pattern is a row of elements, separated by blanks:
+  word, word|word      these words
+  {concept}, {a|b}     any word of these concepts; {a|=word|<comma>} a word or a mark as well
+  element?             may be absent                  <start> <end>       edge of the message; <edge> start of a clause
+  <question> <stop> <comma>                           punctuation
+  ~3                   up to 3 words of the same clause
+  ~~3                  up to 3 words, commas included    ~~~9             up to 9 words, across sentences
+Every repetition is bounded, so matching is linear in the length of the message.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from smi_bot.triage.lexicon import COMMA, MARKS, QUESTION, STOP, Alphabet, plain
+
+_MOST = 40
+
+
+class PatternError(ValueError):
+    """A pattern that cannot be read; the message names the element."""
+
+
+def literals(pattern: str) -> Iterator[str]:
+    """The plain words of a pattern."""
+    for element in pattern.split():
+        if element[0] == "{":
+            yield from (name[1:] for name in element.strip("{}?").split("|") if name[0] == "=")
+        elif element[0] not in "<~":
+            yield from (literal(word) for word in element.rstrip("?").split("|"))
+
+
+def literal(word: str) -> str:
+    return word[1:] if word.startswith("=") else plain(word)
+
+
+@dataclass(frozen=True, slots=True)
+class PatternCompiler:
+    """Compiles the patterns of one language.
+
+    `concepts`: the names that may be used. `loose`: phrases of a concept that do not stand as one symbol, because
+    their words count for themselves as well ("i heard": a person, and hearsay).
+    """
+
+    alphabet: Alphabet
+    concepts: frozenset[str]
+    loose: Mapping[str, Sequence[tuple[str, ...]]]
+
+    def compile(self, pattern: str, greedy: bool = False) -> re.Pattern[str]:
+        """Raises PatternError for unknown concepts, unknown marks and gaps that are not numbers."""
+        lazy = "" if greedy else "?"
+        return re.compile("".join(self._element(e, lazy) for e in pattern.split()))
+
+    def _element(self, element: str, lazy: str) -> str:
+        if element.startswith("~"):
+            return self._gap(element, lazy)
+        optional = "?" if element.endswith("?") else ""
+        body = element.removesuffix("?")
+        if body in ("<start>", "<end>"):
+            return r"\A" if body == "<start>" else r"\Z"
+        if body == "<edge>":
+            return rf"(?:\A|(?<=[{''.join(self.alphabet.symbol[m] for m in MARKS)}]))"
+        if body.startswith("<"):
+            return f"[{self._mark(body)}]{optional}"
+        if body.startswith("{"):
+            return self._concept(body.strip("{}").split("|")) + optional
+        return f"[{''.join(self._word(w) for w in body.split('|'))}]{optional}"
+
+    def _gap(self, element: str, lazy: str) -> str:
+        reach = len(element) - len(element.lstrip("~"))
+        most = element.lstrip("~")
+        if not most.isdigit() or int(most) > _MOST or reach > 3:
+            raise PatternError(f"'{element}' is no gap; write ~ with a number up to {_MOST}")
+        kept_out = {1: (STOP, QUESTION, COMMA), 2: (STOP, QUESTION), 3: ()}[reach]
+        marks = "".join(self.alphabet.symbol[m] for m in kept_out)
+        return (f"[^{marks}]" if marks else "[^\x00]") + f"{{0,{int(most)}}}{lazy}"
+
+    def _mark(self, body: str) -> str:
+        found = self.alphabet.holders(body)
+        if not found or not body.endswith(">"):
+            raise PatternError(f"'{body}' is no mark; write <start>, <end>, <stop>, <comma> or <question>")
+        return found
+
+    def _concept(self, names: list[str]) -> str:
+        for name in names:
+            if name[0] not in "=<" and name not in self.concepts:
+                raise PatternError(f"'{{{name}}}' is no concept; define it under concepts or correct the name")
+        # A concept may be empty (a product without misspellings): then nothing matches.
+        one = f"[{''.join(self.alphabet.holders(n) for n in names) or chr(0)}]"
+        rows = dict.fromkeys(words for name in names for words in self.loose.get(name, ()))
+        if not rows:
+            return one
+        return "(?:" + "|".join([one, *("".join(f"[{self._word(w)}]" for w in words) for words in rows)]) + ")"
+
+    def _word(self, word: str) -> str:
+        return self.alphabet.holders("=" + literal(word))

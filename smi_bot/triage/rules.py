@@ -1,0 +1,101 @@
+"""The rules as one frozen value, and the function that applies them."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from smi_bot.decision import PRECEDENCE, Signal, Triage
+from smi_bot.errors import LibraryError
+from smi_bot.library.model import Product
+from smi_bot.text import Reading
+from smi_bot.triage.build import CompiledService, Source, build_grammar, build_services
+from smi_bot.triage.grammar import CompiledGrammar, Scan
+from smi_bot.triage.language import LanguageDetector, build_detector
+from smi_bot.triage.schema import Grammar, Languages, read_yaml
+
+_LANGUAGES = "languages.yaml"
+_ENGLISH = "en"
+_POLITE = ("greeting", "thanks", "filler", "product")
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Vocabularies and rules, compiled. `version` changes whenever a rule, a word or a product fact they use does."""
+
+    version: str
+    grammars: Mapping[str, CompiledGrammar]
+    languages: LanguageDetector
+    services: tuple[CompiledService, ...]
+
+    @property
+    def english(self) -> CompiledGrammar:
+        return self.grammars[_ENGLISH]
+
+
+def load_rules(folder: Path, product: Product) -> Rules:
+    """Reads and compiles `folder/*.yaml`. Raises LibraryError naming file, field and mend."""
+    paths = sorted(p for p in folder.glob("*.yaml") if p.name != _LANGUAGES)
+    if not paths:
+        raise LibraryError(f"{folder}: holds no *.yaml; restore the rules of triage")
+    languages = read_yaml(folder / _LANGUAGES, Languages)
+    sources: dict[str, list[Source]] = {}
+    for path in paths:
+        content = read_yaml(path, Grammar)
+        sources.setdefault(content.language, []).append((path, content))
+    if _ENGLISH not in sources:
+        raise LibraryError(f"{folder}: no file has 'language: en'; restore the English rules")
+    grammars = {code: build_grammar(files, product) for code, files in sources.items()}
+    services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
+    return Rules(_version(sources, languages, product), grammars, build_detector(languages), services)
+
+
+def triage(reading: Reading, rules: Rules) -> Triage:
+    """Every signal of the message, by precedence and place; never raises. Linear in the length of the text."""
+    english = rules.english
+    scan = english.scan(english.encoder.encode(reading))
+    found = list(english.signals(scan))
+    for code, grammar in rules.grammars.items():
+        if code != _ENGLISH and rules.languages.clues(reading, code):
+            found += grammar.signals(grammar.scan(grammar.encoder.encode(reading)))
+    language = rules.languages.detect(reading, english.encoder.knows)
+    if language != _ENGLISH and not _only_polite(scan, english):
+        found.append(Signal("language", *_extent(reading), f"language-{language}"))
+    signals = _ordered(s for s in found if s.label != "unapproved")
+    doubts = _ordered(s for s in found if s.label == "unapproved")
+    return Triage(signals, doubts, language)
+
+
+def _only_polite(scan: Scan, grammar: CompiledGrammar) -> bool:
+    polite = set("".join(grammar.alphabet.holders(c) for c in _POLITE)) | set(grammar.marks)
+    return set(scan.encoded.symbols) <= polite
+
+
+def _extent(reading: Reading) -> tuple[int, int]:
+    text = reading.original
+    start = len(text) - len(text.lstrip())
+    return start, max(start, len(text.rstrip()))
+
+
+def _ordered(signals: Iterable[Signal]) -> tuple[Signal, ...]:
+    return tuple(sorted(dict.fromkeys(signals), key=lambda s: (PRECEDENCE.index(s.label), s.start, s.end, s.rule)))
+
+
+def _version(sources: Mapping[str, list[Source]], languages: Languages, product: Product) -> str:
+    content = {
+        "grammars": {code: [(p.name, g.model_dump(mode="json")) for p, g in rows] for code, rows in sources.items()},
+        "languages": languages.model_dump(mode="json"),
+        "product": [
+            product.name,
+            product.generic,
+            product.company,
+            product.names,
+            product.misspellings,
+            product.excluded_uses,
+            product.approved_combinations,
+            product.minimum_age,
+            product.strength_mg,
+        ],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

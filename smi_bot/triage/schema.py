@@ -1,0 +1,127 @@
+"""The files under `responses/triage`, as pydantic models. Unknown keys are errors."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from smi_bot.decision import Label, ServiceKind
+from smi_bot.errors import LibraryError
+
+Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
+Content = TypeVar("Content", bound="_Strict")
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class Concept(_Strict):
+    """Words and phrases of one kind. `stem*` stands for every word with that beginning, `a/b c` for `a c` and `b c`.
+
+    `typos`: words of six letters and more are also recognised with a slip of the keyboard.
+    `loose`: the words of a phrase keep their own meanings as well; for turns of phrase rather than terms.
+    """
+
+    words: list[Phrase] = Field(min_length=1)
+    typos: bool = False
+    loose: bool = False
+
+
+class Context(_Strict):
+    """A turn of phrase that takes the force out of an event: denied, asked about, before treatment, …
+
+    Events inside the matched words no longer count. `always` contexts (denial) also hold for urgent rules;
+    `whole_message` contexts take the force out of every event of the message.
+    """
+
+    name: Name
+    match: list[Phrase] = Field(min_length=1)
+    always: bool = False
+    whole_message: bool = False
+
+
+class Doubt(_Strict):
+    """Words that suggest a particular case. `unless` is read in the same sentence, `without` in the whole message."""
+
+    name: Name
+    match: list[Phrase] = Field(min_length=1)
+    unless: list[Phrase] = []
+    without: list[Phrase] = []
+    needs: list[Phrase] = []
+
+
+class Rule(Doubt):
+    """A doubt with a name: it labels the message. `needs` must be found somewhere in the message."""
+
+    label: Label
+
+
+class Service(_Strict):
+    """A whole-message intent: every word belongs to one of `whole` and one to `core`, or a pattern matches."""
+
+    kind: ServiceKind
+    core: list[Name] = []
+    whole: list[Name] = []
+    match: list[Phrase] = []
+    without: list[Phrase] = []
+
+
+class Grammar(_Strict):
+    """One file. Files of the same language are read as one."""
+
+    language: Language = "en"
+    concepts: dict[Name, Concept] = {}
+    shapes: dict[Name, list[Phrase]] = {}
+    emoji: dict[Name, str] = {}
+    events: list[Name] = []
+    contexts: list[Context] = []
+    rules: list[Rule] = []
+    doubts: list[Doubt] = []
+    services: list[Service] = []
+
+
+class Languages(_Strict):
+    """How to tell which language a message is written in.
+
+    `markers`: words of one language that English does not have; `english`: words that speak for English;
+    `accents`: letters and marks that one language alone uses; `scripts`: Unicode names' first word -> language.
+    """
+
+    english: list[Phrase]
+    markers: dict[Language, list[Phrase]]
+    accents: dict[Language, str] = {}
+    scripts: dict[str, Language]
+
+
+def read_yaml(path: Path, model: type[Content]) -> Content:
+    """Reads one file. Raises LibraryError naming file, field and mend."""
+    try:
+        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        return model.model_validate(content if content is not None else {})
+    except (OSError, UnicodeDecodeError) as error:
+        raise LibraryError(f"{path}: cannot be read ({error}); restore the file in UTF-8") from error
+    except YAMLError as error:
+        raise LibraryError(f"{path}: is not YAML ({' '.join(str(error).split())[:200]}); correct the file") from error
+    except ValidationError as error:
+        raise LibraryError(_first(path, error)) from error
+
+
+def _first(path: Path, error: ValidationError) -> str:
+    problem = error.errors(include_url=False)[0]
+    field = ".".join(str(part) for part in problem["loc"]) or "the file"
+    return f"{path}: {field}: {problem['msg']}; {_mend(problem['type'])}"
+
+
+def _mend(kind: str) -> str:
+    mends: dict[str, Callable[[], str] | str] = {
+        "extra_forbidden": "remove or rename this key",
+        "missing": "add this key",
+        "string_type": "put the value between quotation marks",
+    }
+    return str(mends.get(kind, "correct this value"))

@@ -1,0 +1,63 @@
+"""The web application around the pages: headers, sessions, health. The pages themselves belong to their rooms."""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+#: Nothing but our own files; no inline script or style (OWASP Content Security Policy Cheat Sheet, strict policy).
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self';"
+        " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+}
+_YEAR = 365 * 24 * 3600  # seconds a browser keeps its conversation
+
+#: What keeps the service from being ready, in words; empty when it is.
+NotReady = Callable[[], Awaitable[list[str]]]
+
+
+class SecurityHeaders:
+    """Adds HEADERS to every response."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(HEADERS)
+            await send(message)
+
+        await self._app(scope, receive, guarded if scope["type"] == "http" else send)
+
+
+def web_application(routes: Sequence[BaseRoute], secret: str, not_ready: NotReady, *, loopback: bool) -> Starlette:
+    """`loopback`: answer only to this machine's own names, so that no other site can point its name at us."""
+
+    async def readyz(request: Request) -> Response:
+        troubles = await not_ready()
+        return JSONResponse({"ready": not troubles, "not_ready": troubles}, 503 if troubles else 200)
+
+    hosts = ["localhost", "127.0.0.1", "[::1]"] if loopback else ["*"]
+    return Starlette(
+        routes=[*routes, Route("/healthz", lambda request: PlainTextResponse("ok\n")), Route("/readyz", readyz)],
+        middleware=[
+            Middleware(SecurityHeaders),
+            Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+            # Over TLS a proxy stands in front; the cookie must also work on plain loopback.
+            Middleware(SessionMiddleware, secret_key=secret, session_cookie="smi", max_age=_YEAR, same_site="strict"),
+        ],
+    )
