@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 import sqlalchemy as sa
 import structlog
+from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, Field, StringConstraints, TypeAdapter, ValidationError
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
@@ -48,6 +49,10 @@ _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 class _Frame(BaseModel):
     type: str
+
+
+class _Named(BaseModel):
+    id: _Id
 
 
 class _Hello(_Frame):
@@ -91,7 +96,8 @@ class WebChannel:
         self._clock = clock
         self._is_held = is_held
         self._max_attachment = max_attachment
-        self._templates = Jinja2Templates(directory=_STATIC)
+        # Told to escape: by itself it would not, for a name that ends in .j2.
+        self._templates = Jinja2Templates(env=Environment(loader=FileSystemLoader(_STATIC), autoescape=True))
         self._sockets: set[WebSocket] = set()
 
     @property
@@ -133,7 +139,10 @@ class WebChannel:
         # The header cannot be set across origins without a preflight that nobody here answers.
         if conversation is None or request.headers.get("x-requested-with") != "smi-bot":
             return JSONResponse({"label": "refused"}, 403)
-        if int(request.headers.get("content-length") or 0) > self._max_attachment + 10_000:
+        length = request.headers.get("content-length")
+        if length is None:  # browsers always say it; without it nothing would bound what is written to disk
+            return JSONResponse({"label": "refused"}, 411)
+        if int(length) > self._max_attachment + 10_000:
             return JSONResponse({"label": "file-too-big"}, 413)
         async with request.form(max_files=1, max_part_size=self._max_attachment) as form:
             file = form.get("file")
@@ -146,7 +155,7 @@ class WebChannel:
                     tx, conversation, file.filename or "file", content, self._max_attachment, self._clock()
                 )
         except attachments.WrongFile as error:
-            return JSONResponse({"label": str(error)}, 415)
+            return JSONResponse({"label": str(error)}, 413 if str(error) == "file-too-big" else 415)
         return JSONResponse(kept.model_dump(), 201)
 
     async def _download(self, request: Request) -> Response:
@@ -182,7 +191,7 @@ class WebChannel:
         try:
             frame = _FRAMES.validate_json(text)
         except ValidationError:
-            await socket.send_json({"type": "refused", "id": "", "label": "refused"})
+            await socket.send_json({"type": "refused", "id": _id_of(text), "label": "refused"})
             return
         match frame:
             case _Seen():
@@ -242,7 +251,12 @@ class WebChannel:
         with self._database.bell.ear(conversation) as event:
             while True:
                 event.clear()
-                rows, current = await self._look(conversation)
+                try:
+                    rows, current = await self._look(conversation)
+                except (SQLAlchemyError, OSError) as error:  # the page comes back, and is shown everything again
+                    log.error("web history unavailable", error=type(error).__name__)
+                    await socket.close(code=1013)
+                    return
                 fresh = [row for row in rows if shown.get(row.key) != moment(row)]
                 if state is None:
                     messages = [self._message(row) for row in fresh]
@@ -264,7 +278,9 @@ class WebChannel:
         async with self._database.reading() as tx:
             rows = await history(tx, conversation)
             held = await self._is_held(tx, conversation)
-            unanswered = sa.select(col(InboxRow.id)).where(is_open(InboxRow), col(InboxRow.lane) == conversation).limit(1)
+            unanswered = (
+                sa.select(col(InboxRow.id)).where(is_open(InboxRow), col(InboxRow.lane) == conversation).limit(1)
+            )
             typing = (await tx.execute(unanswered)).first() is not None
         return rows, {"specialist": held, "typing": typing and not held}
 
@@ -283,6 +299,14 @@ class WebChannel:
             "buttons": [],
             "attachments": [attachment.model_dump() for attachment in inquiry.attachments],
         }
+
+
+def _id_of(text: str) -> str:
+    """The id of a frame that could not be read, so that the page knows which one it was; empty where it has none."""
+    try:
+        return str(_Named.model_validate_json(text).id)
+    except ValidationError:
+        return ""
 
 
 def _told(row: OutboxRow) -> dict[str, Any]:

@@ -18,6 +18,9 @@ ActionId = Literal["case_claim", "case_release", "case_reply", "case_note", "cas
 DeliveryState = Literal["queued", "sent", "delivered", "failed"]
 
 
+_LIKELY = 0.05  # confidence below which an entry is no suggestion but noise
+
+
 @dataclass(frozen=True, slots=True)
 class CardLabel:
     """A label with the words that raised it."""
@@ -162,6 +165,7 @@ def _labels(case: Case, context: CardContext) -> tuple[CardLabel, ...]:
     for label in case.labels:
         raised = [each for each in case.evidence if each["label"] == label]
         words = tuple(dict.fromkeys(word for each in raised if (word := _words(each, context))))
+        words = tuple(word for word in words if not any(word in other for other in words if other != word))
         found.append(CardLabel(label, words, tuple(dict.fromkeys(each["rule"] for each in raised))))
     return tuple(found)
 
@@ -179,7 +183,8 @@ def _suggestions(case: Case, titles: Mapping[str, str]) -> tuple[CardSuggestion,
     for event in case.events:
         for each in event.body.get("suggestions", ()):
             best[each["entry"]] = max(best.get(each["entry"], 0.0), each["score"])
-    ranked = sorted(best.items(), key=lambda item: -item[1])[:3]
+    likely = [item for item in best.items() if item[1] >= _LIKELY]
+    ranked = sorted(likely, key=lambda item: -item[1])[:3]
     return tuple(CardSuggestion(entry, titles.get(entry, entry), score) for entry, score in ranked)
 
 

@@ -49,9 +49,8 @@ class CaseHandoff:
         else:
             case_id = case.id
             await self._join(tx, await store.case(tx, case_id), referral, now)
-        current = await store.case(tx, case_id)
-        await self._watch(tx, current)
-        await self._tell_desk(tx, current, now)
+        await self._watch(tx, await store.case(tx, case_id))
+        await self._tell_desk(tx, case_id, now)
         return case_id
 
     async def _open(self, tx: Transaction, referral: Referral, now: datetime) -> int:
@@ -102,14 +101,14 @@ class CaseHandoff:
         await self._say(
             tx, case, f"c{case_id}.{len(case.events)}.joined", WordingPart(wording="specialist-joined"), now
         )
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
 
     async def release(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
         case = await self._owned(tx, case_id, actor)
         await self._record(tx, case_id, now, "released", actor, {})
         await self._say(tx, case, f"c{case_id}.{len(case.events)}.left", WordingPart(wording="specialist-left"), now)
         await self._watch(tx, await store.case(tx, case_id))
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
 
     async def note(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
         """An internal note; nobody outside ever sees it unless its author sends it."""
@@ -117,7 +116,7 @@ class CaseHandoff:
         if _known(case, "noted", id):
             return
         await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id})
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
 
     async def reply(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
         """Sends the owner's words to the requester, once for each `id`."""
@@ -143,7 +142,7 @@ class CaseHandoff:
             raise NotAllowed("This reply has not failed; nothing was sent again.")
         row.state, row.failures, row.next_attempt_at, row.settled_at = "open", 0, now, None
         journal.note(tx, now, "case", str(case_id), event=event, what="retried", actor=actor)
-        tx.rings.add(row.lane)
+        tx.rings |= {"outbox", row.lane}
 
     async def label(self, tx: Transaction, case_id: int, actor: str, labels: Sequence[str], now: datetime) -> None:
         """A specialist's own judgement replaces the rules' labels; the priority follows it."""
@@ -153,7 +152,7 @@ class CaseHandoff:
             raise NotAllowed("Choose at least one of the known labels.")
         body = {"labels": list(chosen), "priority": priority_of(chosen), "before": list(case.labels)}
         await self._record(tx, case_id, now, "labelled", actor, body)
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
 
     async def close(
         self, tx: Transaction, case_id: int, actor: str, disposition: str, note: str, now: datetime
@@ -163,7 +162,7 @@ class CaseHandoff:
             raise NotAllowed("Choose one of the dispositions.")
         await self._record(tx, case_id, now, "closed", actor, {"disposition": disposition, "note": note.strip()})
         await self._say(tx, case, f"c{case_id}.closed", WordingPart(wording="case-closed"), now)
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
 
     async def reveal(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
         """Records that a specialist looked at unmasked text."""
@@ -180,12 +179,12 @@ class CaseHandoff:
         if now < due:
             return due
         await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat()})
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case_id, now)
         return now + window
 
     async def reply_settled(self, tx: Transaction, case_id: int, now: datetime) -> None:
         """A reply on this case was delivered or failed: the desk must see which."""
-        await self._tell_desk(tx, await store.case(tx, case_id), now)
+        await self._tell_desk(tx, case_id, now)
         tx.rings.add("desk")
 
     # --- shared steps
@@ -216,7 +215,7 @@ class CaseHandoff:
         event = await store.add_event(tx, case.id, now, "replied", actor, body, "requester")
         journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor)
         await self._say(tx, case, reply_key(event), SpecialistPart(event=event, text=body["text"]), now)
-        await self._tell_desk(tx, case, now)
+        await self._tell_desk(tx, case.id, now)
 
     async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
         conversation = await tx.get_one(ConversationRow, case.conversation)
@@ -230,13 +229,11 @@ class CaseHandoff:
         if due is not None:
             await set_timer(tx, key=f"due:{case.id}", kind="due", subject=str(case.id), due=due)
 
-    async def _tell_desk(self, tx: Transaction, case: Case, now: datetime) -> OutboxRow:
+    async def _tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> OutboxRow:
         """One desk post for each change, in the order of the case; a desk shows the case as it is by then."""
-        last = (await store.case(tx, case.id)).events[-1].id
-        key = f"desk:{case.id}:{uuid4().hex}"
-        return await post(
-            tx, now, key=key, lane=f"case:{case.id}", way="handoff", payload={"case": case.id, "event": last}
-        )
+        key = f"desk:{case_id}:{uuid4().hex}"
+        payload = {"case": case_id, "event": await store.last_event(tx, case_id)}
+        return await post(tx, now, key=key, lane=f"case:{case_id}", way="handoff", payload=payload)
 
 
 def reply_key(event: int) -> str:

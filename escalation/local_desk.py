@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
+from jinja2 import Environment, FileSystemLoader
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
@@ -24,9 +25,11 @@ from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import NotAllowed
+from smi_bot.inquiry import UserText
 from smi_bot.library import Library
 from smi_bot.markup import literal, to_html
 from smi_bot.receiving import inquiry_of
+from smi_bot.text import repair
 
 _STATIC = Path(__file__).parent / "desk_static"
 _POLL = 5.0  # seconds
@@ -38,12 +41,12 @@ class _Form(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str = ""
+    text: UserText = ""
     id: _Id | None = None
     event: int = 0
     labels: list[str] = []
     disposition: str = ""
-    note: str = ""
+    note: UserText = ""
 
 
 class LocalDesk:
@@ -64,7 +67,8 @@ class LocalDesk:
         self._clock = clock
         self._windows = windows
         self._password = password
-        self._templates = Jinja2Templates(directory=_STATIC)
+        # Told to escape: by itself it would not, for a name that ends in .j2.
+        self._templates = Jinja2Templates(env=Environment(loader=FileSystemLoader(_STATIC), autoescape=True))
         self._stopping = asyncio.Event()
 
     @property
@@ -99,13 +103,13 @@ class LocalDesk:
         csrf = request.session.setdefault("csrf", secrets.token_urlsafe(24))
         error = ""
         if request.method == "POST":
-            form = await request.form()
-            name = str(form.get("name", "")).strip()[:80]
+            form = await request.form(max_files=0, max_fields=10, max_part_size=10_000)
+            name = repair(str(form.get("name", ""))).strip()[:80]
             if not hmac.compare_digest(str(form.get("csrf", "")).encode(), csrf.encode()):
                 error = "This form was out of date. Please try again."
             elif not self._right(str(form.get("password", ""))):
                 error = "That is not the desk password."
-            elif not name or name in ("bot", "requester"):
+            elif not name or name.casefold() in ("bot", "requester"):
                 error = "Please give your own name."
             else:
                 request.session["specialist"] = name
@@ -135,6 +139,9 @@ class LocalDesk:
     async def _board_context(self, viewer: str) -> dict[str, Any]:
         cards = await self._cards(viewer)
         counts = {status: sum(card.status == status for card in cards) for status in ("open", "claimed", "closed")}
+        waiting = [card for card in cards if card.status == "open"]
+        counts["urgent"] = sum(card.priority == "urgent" for card in waiting)
+        counts["overdue"] = sum(card.overdue for card in waiting)
         return {"cards": cards, "counts": counts}
 
     async def _cards(self, viewer: str) -> list[Card]:
@@ -181,10 +188,8 @@ class LocalDesk:
 
     async def _is_on_a_case(self, tx: Transaction, row: AttachmentRow) -> bool:
         """Files of conversations that never became a case are nobody's business here."""
-        latest = await store.latest_case(tx, row.conversation)
-        if latest is None:
-            return False
-        rows = (await store.messages(tx, message_ids([latest]))).values()
+        cases = await store.cases_of(tx, row.conversation)
+        rows = (await store.messages(tx, message_ids(cases))).values()
         return any(row.id == attachment.id for message in rows for attachment in inquiry_of(message).attachments)
 
     # --- presses
@@ -205,34 +210,37 @@ class LocalDesk:
 
     async def _do(self, press: str, case: int, actor: str, form: _Form) -> dict[str, Any]:
         """One press, one transaction: when it is answered it is done."""
-        handoff, now, id = self._handoff, self._clock(), form.id or secrets.token_hex(8)
+        if press == "preview":
+            return {"html": to_html(literal(form.text))}
         async with self._database.transaction() as tx:
-            match press:
-                case "case_claim" | "claim":
-                    await handoff.claim(tx, case, actor, now)
-                case "case_release" | "release":
-                    await handoff.release(tx, case, actor, now)
-                case "case_note" | "note":
-                    await handoff.note(tx, case, actor, form.text, id, now)
-                case "case_reply" | "reply":
-                    await handoff.reply(tx, case, actor, form.text, id, now)
-                case "note_send":
-                    await handoff.send_note(tx, case, actor, form.event, now)
-                case "reply_retry":
-                    await handoff.retry(tx, case, actor, form.event, now)
-                case "case_label" | "label":
-                    await handoff.label(tx, case, actor, form.labels, now)
-                case "case_close" | "close":
-                    await handoff.close(tx, case, actor, form.disposition, form.note, now)
-                case "preview":
-                    return {"html": to_html(literal(form.text))}
-                case "case_reveal" | "reveal":
-                    await handoff.reveal(tx, case, actor, now)
-                    found = await store.case(tx, case)
-                    return {"text": unmasked(found, await store.messages(tx, message_ids([found])))}
-                case _:
-                    raise NotAllowed("This desk does not know that button; load the page again.")
+            if press in ("case_reveal", "reveal"):
+                await self._handoff.reveal(tx, case, actor, self._clock())
+                found = await store.case(tx, case)
+                return {"text": unmasked(found, await store.messages(tx, message_ids([found])))}
+            await self._act(tx, press, case, actor, form)
         return {"ok": True}
+
+    async def _act(self, tx: Transaction, press: str, case: int, actor: str, form: _Form) -> None:
+        handoff, now, id = self._handoff, self._clock(), form.id or secrets.token_hex(8)
+        match press:
+            case "case_claim" | "claim":
+                await handoff.claim(tx, case, actor, now)
+            case "case_release" | "release":
+                await handoff.release(tx, case, actor, now)
+            case "case_note" | "note":
+                await handoff.note(tx, case, actor, form.text, id, now)
+            case "case_reply" | "reply":
+                await handoff.reply(tx, case, actor, form.text, id, now)
+            case "note_send":
+                await handoff.send_note(tx, case, actor, form.event, now)
+            case "reply_retry":
+                await handoff.retry(tx, case, actor, form.event, now)
+            case "case_label" | "label":
+                await handoff.label(tx, case, actor, form.labels, now)
+            case "case_close" | "close":
+                await handoff.close(tx, case, actor, form.disposition, form.note, now)
+            case _:
+                raise NotAllowed("This desk does not know that button; load the page again.")
 
 
 def _specialist(request: Request) -> str | None:

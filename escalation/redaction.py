@@ -1,14 +1,16 @@
 """Masks what identifies a person before their words are shown on a card. The original stays a logged click away."""
 
 import re
+from functools import lru_cache
 
 import phonenumbers
 
-_EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
+# Before the @: letters of any script and the atext of RFC 5322.
+_EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,4}")
 _LINK = re.compile(r"\b(?:https?://|www\.)\S{1,300}", re.IGNORECASE)
 _HANDLE = re.compile(r"(?<!\w)@\w{3,32}")
-# Runs of digits as long as record, insurance or card numbers; doses, dates and lab values are shorter.
-_NUMBER = re.compile(r"(?<![\w.,])\d(?:[ -]?\d){7,18}(?!\w)")
+# Runs of digits as long as record, insurance or card numbers; doses and lab values are shorter, dates are let through.
+_NUMBER = re.compile(r"(?<![\w.,])(?!(?:\d{4}-\d\d-\d\d|\d\d-\d\d-\d{4})(?!\w))\d(?:[ -]?\d){7,18}(?!\w)")
 _NAMED = re.compile(
     # The lead may be written in any case; the name must be capitalised.
     r"(?P<lead>\b(?i:my name is|my name's|i am called|this is|mr|mrs|ms|miss|dr|prof)\b\.?\s+)"
@@ -17,6 +19,7 @@ _NAMED = re.compile(
 _LONGEST = 20_000
 
 
+@lru_cache(maxsize=512)  # a board shows the same messages again and again, and hostile digits are slow to read
 def redact(text: str, country: str | None) -> str:
     """`text` with e-mail addresses, links, handles, telephone and other long numbers and stated names masked.
 

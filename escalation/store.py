@@ -13,6 +13,8 @@ from smi_bot.durable.rows import InboxRow, OutboxRow
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import SpecialistPart
 
+_NO_ID = 2**63  # more than a database can count
+
 
 class CaseRow(SQLModel, table=True):
     """A case; everything about it is in its events. `previous`: the closed case it follows."""
@@ -64,6 +66,12 @@ async def add_event(
     return _id(row.id)
 
 
+async def last_event(tx: Transaction, case_id: int) -> int:
+    """The number of a case's newest event; every case has one."""
+    last = sa.select(sa.func.max(CaseEventRow.id)).where(col(CaseEventRow.case_id) == case_id)
+    return _id((await tx.execute(last)).scalar())
+
+
 async def latest_case(tx: Transaction, conversation: str) -> Case | None:
     """The conversation's last case, open or closed, locked until the transaction ends."""
     of_conversation = sa.select(CaseRow).where(col(CaseRow.conversation) == conversation)
@@ -75,9 +83,15 @@ async def latest_case(tx: Transaction, conversation: str) -> Case | None:
     return await _folded(tx, row) if row else None
 
 
+async def cases_of(tx: Transaction, conversation: str) -> list[Case]:
+    """All cases of a conversation, the first one first."""
+    query = sa.select(CaseRow).where(col(CaseRow.conversation) == conversation).order_by(col(CaseRow.id))
+    return [await _folded(tx, row) for row in (await tx.execute(query)).scalars()]
+
+
 async def case(tx: Transaction, id: int, *, lock: bool = False) -> Case:
     """Raises NotAllowed where there is no such case."""
-    row = await tx.get(CaseRow, id, with_for_update=True if lock else None)
+    row = await tx.get(CaseRow, id, with_for_update=True if lock else None) if id < _NO_ID else None
     if row is None:
         raise NotAllowed(f"There is no case SMI-{id}.")
     return await _folded(tx, row)

@@ -4,6 +4,7 @@ import asyncio
 import os
 import secrets
 import signal
+import socket
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -84,11 +85,13 @@ class App:
 
     async def run(self, stopping: asyncio.Event, announce: Callable[[str], None] = lambda address: None) -> None:
         """Serves until `stopping`; then takes nothing more in and finishes what is claimed."""
-        server = _Server(self._served(), announce)
+        server = _Server(self._served())
+        listening = _listening(self.settings)
         async with asyncio.TaskGroup() as group:
             intake = [group.create_task(self.database.listen())]
             intake += [group.create_task(channel.run()) for channel in self.channels.values()]
-            working = [group.create_task(self.loop.run()), group.create_task(server.serve())]
+            working = [group.create_task(self.loop.run()), group.create_task(server.serve([listening]))]
+            announce(_address(listening))
             await stopping.wait()
             log.info("stopping")
             for task in intake:
@@ -102,8 +105,7 @@ class App:
                 task.cancel()
 
     def _served(self) -> uvicorn.Config:
-        host, port = self.settings.host, self.settings.port
-        config = uvicorn.Config(self.asgi or Starlette(), host=host, port=port, log_config=None, access_log=False)
+        config = uvicorn.Config(self.asgi or Starlette(), log_config=None, access_log=False)
         config.ws_max_size = 2**20  # bytes of one frame: far more than the page sends
         config.timeout_graceful_shutdown = 3
         return config
@@ -204,21 +206,27 @@ async def _failed(tx: Transaction, table: type[InboxRow | OutboxRow | TimerRow])
 
 
 class _Server(uvicorn.Server):
-    """uvicorn in our event loop: signals are ours, and the address is announced once it is bound."""
-
-    def __init__(self, config: uvicorn.Config, announce: Callable[[str], None]) -> None:
-        super().__init__(config)
-        self._announce = announce
+    """uvicorn in our event loop: signals are ours."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
 
-    async def startup(self, sockets: list[object] | None = None) -> None:  # type: ignore[override]
-        await super().startup(sockets)  # type: ignore[arg-type]
-        for server in self.servers:
-            host, port = server.sockets[0].getsockname()[:2]
-            self._announce(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+
+def _listening(settings: Settings) -> socket.socket:
+    """Bound here, so that a port in use is one clear line and a free one (0) is known."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    try:
+        return socket.create_server((settings.host, settings.port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"SMI_PORT: cannot listen on {settings.host} port {settings.port}: {error.strerror}; choose another"
+        ) from None
+
+
+def _address(listening: socket.socket) -> str:
+    host, port = listening.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def decide(
     found = triage_burst(message.texts, knowledge.rules)
     grounds = Grounds(triage=found)
     held = case is not None and case.owner is not None
-    if held and (message.action is None or found.signals):
+    if held:
         return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
     if found.leading in URGENT:
         return _escalate(found, grounds, "safety text at once")

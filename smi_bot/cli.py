@@ -69,7 +69,7 @@ def chat() -> None:
 
 async def _chat(settings: Settings) -> None:
     async with open_app(settings) as service:
-        console = ConsoleChannel(service.inbox, utc_now)
+        console = ConsoleChannel(service.database, service.inbox, utc_now)
         service.join(console)
         with stop_signals() as stopping:
             console.at_end = stopping.set

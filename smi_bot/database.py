@@ -11,7 +11,7 @@ import psycopg
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
 #: 64-bit keys where the database has them; SQLite counts rows only in a plain INTEGER.
@@ -43,17 +43,17 @@ class Bell:
     """Wakes whoever waits for a topic. Losing a ring costs a poll, never a row: rows are the truth."""
 
     def __init__(self) -> None:
-        self._ears: set[tuple[str | None, asyncio.Event]] = set()
+        self._ears: set[tuple[tuple[str, ...], asyncio.Event]] = set()
 
     def ring(self, topic: str) -> None:
         for wanted, event in self._ears:
-            if wanted is None or wanted == topic:
+            if not wanted or topic in wanted:
                 event.set()
 
     @contextmanager
-    def ear(self, topic: str | None = None) -> Iterator[asyncio.Event]:
-        """An event that is set at each ring of `topic`, or of any topic."""
-        ear = (topic, asyncio.Event())
+    def ear(self, *topics: str) -> Iterator[asyncio.Event]:
+        """An event that is set at each ring of one of `topics`, or of any topic where none is given."""
+        ear = (topics, asyncio.Event())
         self._ears.add(ear)
         try:
             yield ear[1]
@@ -100,9 +100,9 @@ class Database:
                 yield tx
                 for step in self._before_commit:
                     await step(tx)
-                if not self.is_sqlite:
-                    for topic in sorted(tx.rings):
-                        await tx.execute(sa.select(sa.func.pg_notify(_NOTIFY, topic)))
+                if tx.rings and not self.is_sqlite:
+                    topics = sa.literal(sorted(tx.rings), ARRAY(sa.Text))
+                    await tx.execute(sa.select(sa.func.pg_notify(_NOTIFY, sa.func.unnest(topics))))
             for topic in tx.rings:
                 self.bell.ring(topic)
 

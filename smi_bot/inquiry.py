@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Literal, Protocol
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from smi_bot.text import repair
 
@@ -13,6 +13,8 @@ Audience = Literal["patient", "hcp"]
 PromptedBy = Literal["nothing", "menu", "suggestion"]
 
 UserText = Annotated[str, AfterValidator(repair)]
+#: What a button may carry: names of ours only, so that no words of a person reach the journal through a press.
+ButtonText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$")]
 
 
 class _Value(BaseModel):
@@ -42,8 +44,8 @@ class Action(_Value):
         "accept-notice",
         "settings",
     ]
-    value: str = ""
-    reply: str = ""
+    value: ButtonText = ""
+    reply: ButtonText = ""
 
 
 class Inquiry(_Value):

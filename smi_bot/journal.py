@@ -145,17 +145,23 @@ async def _changed_text(tx: Transaction, row: JournalRow) -> str | None:
         return None
     if stored is None:
         return f"entry {row.seq}: the message it names is gone"
-    if stored.get("erased"):
+    if stored.get("erased") and not text:
         return None
     same = digest(stored.get("salt", ""), text) == row.body["digest"]
     return None if same else f"entry {row.seq}: the text of the message it names was changed"
 
 
 async def decisions_on(tx: Transaction, message: int) -> list[JournalRow]:
-    """The decisions in which a message took part, oldest first."""
-    decided = sa.select(JournalRow).where(col(JournalRow.kind) == "decided")
-    rows = await tx.stream_scalars(decided.order_by(col(JournalRow.seq)))
-    return [row async for row in rows if message in row.body["messages"]]
+    """The decisions in which a message took part: journalled right behind its arrival, in one transaction."""
+    arrivals = (col(JournalRow.kind) == "received", col(JournalRow.subject) == str(message))
+    found: list[JournalRow] = []
+    for arrived in (await tx.execute(sa.select(col(JournalRow.seq)).where(*arrivals))).scalars().all():
+        behind = (col(JournalRow.kind) == "decided", col(JournalRow.seq) > arrived)
+        query = sa.select(JournalRow).where(*behind).order_by(col(JournalRow.seq)).limit(1)
+        row = (await tx.execute(query)).scalars().first()
+        if row is not None and message in row.body["messages"]:
+            found.append(row)
+    return found
 
 
 async def message_with_key(tx: Transaction, key: str) -> int | None:

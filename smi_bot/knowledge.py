@@ -7,7 +7,6 @@ import structlog
 from smi_bot.assistant import Knowledge
 from smi_bot.errors import LibraryError, SettingsError
 from smi_bot.library import Library, read_library
-from smi_bot.library.library import REQUIRED_WORDINGS
 from smi_bot.matching import build_matcher
 from smi_bot.settings import Settings
 from smi_bot.triage import load_rules
@@ -43,9 +42,8 @@ def refuse_unfit(library: Library, settings: Settings) -> None:
     unapproved = library.unapproved()
     for reason in unapproved.values():
         log.warning("not served", reason=reason)
-    missing = [name for name in REQUIRED_WORDINGS if (name, "en") not in library.wordings]
-    if missing:
-        raise SettingsError(f"SMI_LIBRARY: wording/{missing[0]}.md.j2 is missing; write it")
+    for missing in library.missing():
+        raise SettingsError(f"SMI_LIBRARY: {missing}")
     needed = [why for name, why in unapproved.items() if name.startswith("wording/") or name.endswith("/product")]
     if needed:
         raise SettingsError(f"SMI_LIBRARY: {needed[0]}")

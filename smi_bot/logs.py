@@ -23,7 +23,7 @@ def configure_logs(level: int = logging.INFO) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer(), keep_exc_info=True
+        foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer()
     )
     handler.setFormatter(formatter)
     # INFO of HTTP clients holds whole addresses, tokens included.
@@ -38,6 +38,4 @@ def frames_only(_logger: WrappedLogger, _method: str, event: EventDict) -> Event
     if isinstance(error, BaseException):
         event["error"] = type(error).__name__
         event["frames"] = [f"{f.filename}:{f.lineno} {f.name}" for f in traceback.extract_tb(error.__traceback__)]
-    event.pop("_record", None)
-    event.pop("_from_structlog", None)
     return event

@@ -9,12 +9,20 @@ from markdown_it.token import Token
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
 
 
+_LINE_END = re.compile(r"\r\n?|\n")
+#: Where a link may lead; all others stay text.
+_SAFE_LINK = re.compile(r"(https?|mailto|tel):", re.IGNORECASE)
+
+
 def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark", {"html": False})
+    # No images: their addresses would tell strangers who reads what.
+    parser = MarkdownIt("commonmark", {"html": False}).disable("image")
+    parser.validateLink = lambda url: _SAFE_LINK.match(url) is not None  # type: ignore[method-assign]
+    return parser
 
 
 def to_html(markdown: str) -> str:
-    """HTML without any raw HTML of the source; links of unsafe schemes stay text."""
+    """HTML without any raw HTML or image of the source; links other than web, mail and telephone stay text."""
     return str(_parser().render(markdown))
 
 
@@ -26,7 +34,7 @@ def to_text(markdown: str) -> str:
         if token.type == "list_item_open":
             mark = f"{token.info}{token.markup} " if token.info else "- "
         elif token.type in ("inline", "fence", "code_block"):
-            lines.append(mark + (_inline(token) or token.content))
+            lines.append(mark + (_inline(token) if token.type == "inline" else token.content))
             mark = " " * len(mark)
         elif token.type == "paragraph_close" and not token.hidden:
             lines.append("")
@@ -42,13 +50,8 @@ def _inline(token: Token) -> str:
 
 
 def literal(text: str) -> str:
-    """Markdown that shows `text` exactly as written: every mark escaped, every line break kept."""
-    escaped = _PUNCTUATION.sub(r"\\\1", text.replace("\r\n", "\n"))
-    return "\n\n".join(
-        "\\\n".join(_guard(line) for line in block.split("\n")) for block in re.split(r"\n{2,}", escaped)
-    )
-
-
-def _guard(line: str) -> str:
+    """Markdown that shows the words of `text` as written: every mark escaped, every line break between words kept."""
     # Leading spaces would make a code block; "1." is already escaped by its full stop.
-    return line.strip()
+    lines = (line.strip() for line in _LINE_END.split(_PUNCTUATION.sub(r"\\\1", text)))
+    blocks = re.split(r"\n{2,}", "\n".join(lines).strip("\n"))
+    return "\n\n".join(block.replace("\n", "\\\n") for block in blocks)

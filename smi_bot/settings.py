@@ -7,6 +7,8 @@ from typing import Annotated
 import pycountry
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from sqlalchemy import make_url
+from sqlalchemy.exc import SQLAlchemyError
 
 from smi_bot.errors import SettingsError
 
@@ -20,9 +22,15 @@ def _known_country(code: str | None) -> str | None:
 
 
 def _known_database(url: str | None) -> str | None:
-    if url and not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
+    if not url:
+        return None
+    if not url.startswith(("sqlite+aiosqlite:///", "postgresql+psycopg://")):
         raise ValueError("must begin with sqlite+aiosqlite:/// or postgresql+psycopg://")
-    return url or None
+    try:
+        make_url(url)
+    except (SQLAlchemyError, ValueError):
+        raise ValueError("is no database address; write it like postgresql+psycopg://user@host/name") from None
+    return url
 
 
 class Settings(BaseSettings):
@@ -34,7 +42,6 @@ class Settings(BaseSettings):
         env_file_encoding="utf-8",
         frozen=True,
         extra="ignore",
-        env_ignore_empty=True,
     )
 
     data_dir: Path = Field(Path("data"), description="folder of the database, the lock and the cookie key")
@@ -48,7 +55,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address the web server listens on")
     port: int = Field(8080, ge=0, le=65535, description="its port; 0 takes a free one")
     country: Annotated[str | None, AfterValidator(_known_country)] = Field(
-        "US", description="country of a requester who has not named one"
+        "US", description="country of a requester who has not named one; empty: unknown"
     )
     allow_demo_library: bool = Field(
         False, description="true lets the fictional demo library run beside a real channel"
@@ -68,6 +75,11 @@ class Settings(BaseSettings):
     slack_app_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
     slack_signing_secret: SecretStr | None = Field(None, description="reserved for the Slack desk")
     slack_channel: str | None = Field(None, description="reserved for the Slack desk")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_not_given(cls, given: dict[str, object]) -> dict[str, object]:
+        return {name: value for name, value in given.items() if value != "" or name == "country"}
 
     @model_validator(mode="after")
     def _no_half_given_desk(self) -> "Settings":
@@ -111,6 +123,8 @@ def load_settings(**overrides: object) -> Settings:
     """Reads the environment. Raises SettingsError with one line for each wrong setting."""
     try:
         return Settings(**overrides)  # type: ignore[arg-type]  # pydantic validates them
+    except UnicodeDecodeError as error:
+        raise SettingsError(f".env: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_line(dict(problem)) for problem in error.errors())) from None
 

@@ -19,7 +19,7 @@ from smi_bot.inquiry import Audience, Conversation, UserText
 from smi_bot.library import Library
 from smi_bot.matching import Matcher
 from smi_bot.receiving import inquiry_of, message_of, versions
-from smi_bot.text import read
+from smi_bot.text import read, repair
 from smi_bot.trace import record
 
 #: The decision of one question, from its text, audience and country.
@@ -90,13 +90,15 @@ async def explain(database: Database, knowledge: Knowledge, message: str) -> Exp
     """Computes the decision on a stored message again. Raises JournalError where there is none to compare with."""
     async with database.reading() as tx:
         id = await _row_id(tx, message)
-        entries = [e for e in await journal.decisions_on(tx, id)]
+        entries = await journal.decisions_on(tx, id)
         if not entries:
             raise JournalError(
                 f"message {message}: no decision is journalled; give a number shown on the desk or in the log"
             )
         body = entries[-1].body
-        rows = [await tx.get_one(InboxRow, each) for each in body["messages"]]
+        rows = [row for each in body["messages"] if (row := await tx.get(InboxRow, each))]
+    if len(rows) < len(body["messages"]):
+        raise JournalError(f"message {message}: is gone from the inbox; run 'smi-bot journal verify'")
     if any(row.payload.get("erased") for row in rows):
         raise JournalError(f"message {message}: its words were erased; only the journalled decision is left")
     asked = message_of([inquiry_of(row) for row in rows])
@@ -110,7 +112,7 @@ async def explain(database: Database, knowledge: Knowledge, message: str) -> Exp
 async def _row_id(tx: Any, message: str) -> int:
     if message.isdecimal():
         return int(message[:18])
-    row = await journal.message_with_key(tx, message)
+    row = await journal.message_with_key(tx, repair(message))
     if row is None:
         raise JournalError(f"message {message}: is not known")
     return row

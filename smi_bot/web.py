@@ -30,7 +30,7 @@ NotReady = Callable[[], Awaitable[list[str]]]
 
 
 class SecurityHeaders:
-    """Adds HEADERS to every response."""
+    """Adds HEADERS to every response; a page is never kept, a file is asked for anew."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -38,7 +38,9 @@ class SecurityHeaders:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(HEADERS)
+                headers = MutableHeaders(scope=message)
+                headers.update(HEADERS)
+                headers.setdefault("Cache-Control", "no-cache" if "etag" in headers else "no-store")
             await send(message)
 
         await self._app(scope, receive, guarded if scope["type"] == "http" else send)
@@ -57,7 +59,8 @@ def web_application(routes: Sequence[BaseRoute], secret: str, not_ready: NotRead
         middleware=[
             Middleware(SecurityHeaders),
             Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
-            # Over TLS a proxy stands in front; the cookie must also work on plain loopback.
-            Middleware(SessionMiddleware, secret_key=secret, session_cookie="smi", max_age=_YEAR, same_site="strict"),
+            # Over TLS a proxy stands in front; the cookie must also work on plain loopback. Lax, not strict: who comes
+            # by a link from another site must find their conversation. Sockets, uploads and presses check more.
+            Middleware(SessionMiddleware, secret_key=secret, session_cookie="smi", max_age=_YEAR, same_site="lax"),
         ],
     )

@@ -100,7 +100,11 @@ PHRASINGS = {
 }
 ALL: tuple[Audience, ...] = ("patient", "hcp")
 AUDIENCES: dict[str, tuple[Audience, ...]] = {"kinetics": ("hcp",), "coupon": ("patient",)}
-TWO_SPOONS = "I swallowed twice as much because I forgot a tablet yesterday"
+TWICE = "I swallowed twice as much because I forgot a tablet yesterday"
+NEAR_MISSES = {
+    "forgotten": (NearMiss(text=TWICE, belongs="special-situation"),),
+    "surface": (NearMiss(text="what colour is a Zorvalex capsule", belongs="unapproved"),),
+}
 
 
 def entry(name: str, phrasings: tuple[str, ...]) -> StandardResponse:
@@ -123,7 +127,7 @@ def entry(name: str, phrasings: tuple[str, ...]) -> StandardResponse:
         owner="Example",
         last_author="Example",
         phrasings=phrasings[1:] if len(phrasings) > 5 else phrasings,
-        near_misses=(NearMiss(text=TWO_SPOONS, belongs="special-situation"),) if name == "forgotten" else (),
+        near_misses=NEAR_MISSES.get(name, ()),
         sections={key: text for key, text in sections.items() if key.split()[0] in audiences},
     )
 
@@ -194,8 +198,12 @@ def test_a_name_that_nobody_knows_is_not_sure() -> None:
     assert ask("what do the qworzel pills look like").verdict != "sure"
 
 
+def test_a_name_does_not_become_known_by_standing_in_a_near_miss() -> None:
+    assert ask("shape and marking of Zorvalex").verdict != "sure"
+
+
 def test_a_question_as_close_to_a_near_miss_as_to_the_phrasings_is_not_sure() -> None:
-    assert ask(TWO_SPOONS).verdict == "nothing"
+    assert ask(TWICE).verdict == "nothing"
     assert ask("swallowed twice as much because I forgot").verdict == "nothing"
 
 

@@ -147,6 +147,7 @@ function toEnd() {
 function follow(article) {
   if (article && article.dataset.from !== "you" && article.offsetHeight > log.clientHeight - 32) {
     article.scrollIntoView({ block: "start" });
+    pinned = atEnd(); // what follows at once must not carry it away
   } else {
     toEnd();
   }
@@ -209,7 +210,7 @@ const fromQueue = (item) => ({
   at: item.at,
   buttons: [],
   attachments: item.attachments,
-  order: 1e15 + item.order,
+  order: 4e15 + item.order, // after every number of the server, which counts microseconds since 1970
 });
 
 function draw(message, state) {

@@ -48,7 +48,7 @@ class Inbox:
             is_new = (await tx.execute(statement.returning(col(InboxRow.id)))).scalar() is not None
             if is_new:
                 await tx.execute(self._hurry(lane, now))
-                tx.rings.add(lane)
+                tx.rings |= {"inbox", lane}
         return is_new
 
     def _hurry(self, lane: str, now: datetime) -> sa.Update:

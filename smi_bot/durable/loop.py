@@ -11,6 +11,11 @@ from smi_bot.database import Bell
 
 log = structlog.get_logger()
 
+#: The topic that wakes every kind of work; each kind hears rings of its own name, too.
+CLOCK = "clock"
+
+_HELD = 0.01  # seconds to leave a due row to the worker that has it locked
+
 
 class Steps(Protocol):
     """Inbox, outbox and timers, as the loop sees them."""
@@ -39,10 +44,10 @@ class Loop:
 
     def stop(self) -> None:
         self._stopping = True
-        self._bell.ring("stop")
+        self._bell.ring(CLOCK)
 
     async def _work(self, name: str, work: Steps) -> None:
-        with self._bell.ear() as event:
+        with self._bell.ear(name, CLOCK) as event:
             while not self._stopping:
                 event.clear()
                 if await self._step(name, work) or self._stopping:
@@ -68,4 +73,4 @@ class Loop:
             idle = await work.idle_seconds()
         except (SQLAlchemyError, OSError):
             return min(1.0, self._poll)
-        return self._poll if idle is None else min(idle, self._poll)
+        return self._poll if idle is None else min(max(idle, _HELD), self._poll)

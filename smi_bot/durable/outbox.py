@@ -40,7 +40,7 @@ async def post(tx: Transaction, now: datetime, *, key: str, lane: str, way: str,
     row = OutboxRow(key=key, lane=lane, way=way, payload=payload, created_at=now, next_attempt_at=now)
     tx.add(row)
     await tx.flush()
-    tx.rings.add(lane)
+    tx.rings |= {"outbox", lane}
     return row
 
 
@@ -125,12 +125,11 @@ class Outbox:
         now = self._clock()
         async with self._database.transaction() as tx:
             statement = self._while_ours(row).values(**values, settled_at=now)
-            settled = (await tx.execute(statement.returning(col(OutboxRow.id)))).scalar()
+            settled = (await tx.execute(statement.returning(OutboxRow))).scalars().first()
             if settled is None:  # our lease ran out and another worker took it
                 log.warning("outbox claim lost", row=row.id)
                 return
-            current = await tx.get_one(OutboxRow, row.id, populate_existing=True)
-            await sender.settled(tx, current, now)
+            await sender.settled(tx, settled, now)
             tx.rings.add(row.lane)
 
     def _while_ours(self, row: OutboxRow) -> sa.Update:

@@ -23,7 +23,7 @@ async def set_timer(tx: Transaction, *, key: str, kind: str, subject: str, due: 
     values = {"kind": kind, "subject": subject, "state": "open", "failures": 0, "next_attempt_at": due}
     statement = insert(TimerRow).values(key=key, **values)
     await tx.execute(statement.on_conflict_do_update(index_elements=["key"], set_=values))
-    tx.rings.add(f"timer:{key}")
+    tx.rings.add("timers")
 
 
 class Timers:

@@ -4,8 +4,10 @@ import base64
 import binascii
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from itertools import combinations
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -63,19 +65,27 @@ def verified(
         for approval in approvals
         if (approval.document, approval.version, approval.hash) == expected and _is_genuine(approval, signers)
     ]
-    people = {signers[approval.signer].name.casefold() for approval in valid}
-    keys = {signers[approval.signer].public_key for approval in valid}
-    roles = {approval.role for approval in valid}
-    if last_author.casefold() in people:
+    people = [signers[approval.signer] for approval in valid]
+    if _person(last_author) in {_person(signer.name) for signer in people}:
         raise NotApproved(f"{document}: its last author signed it; somebody else must")
-    if min(len(people), len(keys), len(roles)) < 2:
+    if not any(_independent(one, other) for one, other in combinations(people, 2)):
         raise NotApproved(f"{document} v{version}: needs the signatures of two people in two roles; have it approved")
     return tuple(valid)
 
 
+def _independent(one: Signer, other: Signer) -> bool:
+    """Two people in two roles: neither a second name for one key nor a second key of one person counts."""
+    same = (one.role == other.role, one.public_key == other.public_key, _person(one.name) == _person(other.name))
+    return not any(same)
+
+
+def _person(name: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
+
+
 def _is_genuine(approval: Approval, signers: Mapping[str, Signer]) -> bool:
     signer = signers.get(approval.signer)
-    if signer is None or signer.role != approval.role:
+    if signer is None or signer.role != approval.role or approval.meaning != MEANING:
         return False
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(signer.public_key, validate=True))

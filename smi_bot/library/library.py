@@ -6,7 +6,8 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError
+from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel
 
@@ -27,6 +28,13 @@ REQUIRED_WORDINGS = (
     *("first-contact", "ask-audience", "ask-country", "audience-saved", "country-saved", "settings", "notice-thanks"),
     *("helpful-thanks", "not-helpful", "specialist-joined", "specialist-left", "case-closed"),
 )
+#: Buttons that the bot may have to show, likewise.
+REQUIRED_LABELS = (
+    *("helpful", "not-helpful", "specialist", "none-of-these", "accept-notice", "settings", "pressed"),
+    *("audience-patient", "audience-hcp", "country-other"),
+)
+#: What a wording's template may name.
+_NAMES = frozenset({"product", "contact", "fields"})
 
 
 @dataclass(frozen=True)
@@ -87,9 +95,20 @@ class Library:
                 yield f"{entry.product}/{entry.id}: is served from {entry.effective} until {entry.expires} only"
             if self.product and entry.label_version != self.product.label_version:
                 yield f"{entry.product}/{entry.id}: rests on label {entry.label_version}; the product has another"
+        for text in (*self.wordings.values(), *([self.page] if self.page else [])):
+            if not text.in_date(now.date()):
+                yield f"wording/{text.id} ({text.language}): is served from {text.effective} until {text.expires} only"
+        yield from self.missing()
+
+    def missing(self) -> Iterator[str]:
+        """Service texts and buttons without which the bot would fall silent."""
         for name in REQUIRED_WORDINGS:
             if (name, "en") not in self.wordings:
-                yield f"wording/{name}: is missing; write wording/{name}.md.j2"
+                yield f"wording/{name}.md.j2 is missing; write it"
+        labels = self.page.labels if self.page else {}
+        for key in REQUIRED_LABELS:
+            if key not in labels:
+                yield f"wording/page.yaml: field labels: '{key}' is missing; add it"
 
     def has_demo_signers(self) -> bool:
         return any(is_demo(signer) for signer in self.signers.values())
@@ -183,9 +202,28 @@ class _Documents(BaseModel):
     documents: dict[str, str]
 
 
-def _render(document: str, body: str, context: Mapping[str, Any]) -> str:
-    environment = SandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
+def _sandbox() -> SandboxedEnvironment:
+    sandbox = SandboxedEnvironment(loader=DictLoader({}), undefined=StrictUndefined, autoescape=False)
+    sandbox.globals.clear()
+    return sandbox
+
+
+def template_fault(body: str) -> str | None:
+    """What would keep a template from ever rendering."""
+    sandbox = _sandbox()
     try:
-        return environment.from_string(body).render(context).strip()
-    except TemplateError as error:
+        sandbox.from_string(body)
+        tree = sandbox.parse(body)
+    except TemplateSyntaxError as error:
+        return f"line {error.lineno} of the template: {error.message}"
+    if any(True for _ in find_referenced_templates(tree)):
+        return "takes in another template; write its words here"
+    unknown = find_undeclared_variables(tree) - _NAMES
+    return f"'{min(unknown)}' is no name a template knows" if unknown else None
+
+
+def _render(document: str, body: str, context: Mapping[str, Any]) -> str:
+    try:
+        return _sandbox().from_string(body).render(context).strip()
+    except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise LibraryError(f"{document}: template: {error}; correct the name or the mark") from None

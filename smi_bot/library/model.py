@@ -1,5 +1,7 @@
 """What approved content is made of: front matter as pydantic models, texts as plain strings."""
 
+import base64
+import binascii
 from datetime import date
 from typing import Annotated, Any, Literal
 
@@ -19,6 +21,17 @@ def _no_repeats(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 Distinct = AfterValidator(_no_repeats)
+
+
+def _one_spelling(key: str) -> str:
+    """Base64 can spell the same bytes in several ways; two spellings would look like two keys."""
+    try:
+        raw = base64.b64decode(key, validate=True)
+    except (ValueError, binascii.Error):
+        raw = b""
+    if len(raw) != 32 or base64.b64encode(raw).decode() != key:
+        raise ValueError("is no Ed25519 public key; write its 32 bytes in base64")
+    return key
 
 
 class _Content(BaseModel):
@@ -173,7 +186,7 @@ class Signer(_Content):
     id: Identifier
     name: Line
     role: Literal["medical", "regulatory", "pharmacy", "drug-safety"]
-    public_key: Line  # Ed25519, 32 bytes, base64
+    public_key: Annotated[Line, AfterValidator(_one_spelling)]  # Ed25519, 32 bytes, base64
 
 
 class Approval(_Content):

@@ -8,10 +8,10 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from smi_bot.errors import LibraryError
-from smi_bot.library.library import Library
+from smi_bot.library.library import Library, template_fault
 from smi_bot.library.model import Approval, Page, Product, Signer, StandardResponse, Wording
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
@@ -36,17 +36,17 @@ def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> 
     if not folder.is_dir():
         raise LibraryError(f"{folder}: no such folder; set SMI_LIBRARY to a folder of approved content")
     products = [_attempt(problems, _yaml_model, path, Product) for path in sorted(folder.glob("*/product.yaml"))]
-    entries = [_attempt(problems, read_entry, path) for path in _entry_files(folder)]
+    entries = [(path, _attempt(problems, read_entry, path)) for path in _entry_files(folder)]
     wordings = [_attempt(problems, _read_wording, path) for path in sorted(folder.glob("wording/*.md.j2"))]
     page_file = folder / "wording" / "page.yaml"
     page = _attempt(problems, _yaml_model, page_file, Page) if page_file.exists() else None
     people = _attempt(problems, _read_signers, signers) if signers.exists() else ()
     approvals = _attempt(problems, _read_approvals, folder / "approvals")
-    found = [entry for entry in entries if entry]
+    found = {path: entry for path, entry in entries if entry}
     problems.extend(_misfits(folder, [p for p in products if p], found))
     return Library(
         product=next((p for p in products if p), None),
-        entries={entry.id: entry for entry in found},
+        entries={entry.id: entry for entry in found.values()},
         wordings={(w.id, w.language): w for w in wordings if w},
         page=page,
         approvals=approvals or {},
@@ -73,7 +73,7 @@ def _attempt(problems: list[str], read: Any, *args: Any) -> Any:
 def read_entry(path: Path) -> StandardResponse:
     """One standard response. Raises LibraryError."""
     front, body = _split(path)
-    entry = _validated(path, {**front, "sections": _sections(path, body)}, StandardResponse)
+    entry = _validated(path, _joined(path, front, sections=_sections(path, body)), StandardResponse)
     if entry.id != path.stem:
         raise LibraryError(f"{path}: field id: is '{entry.id}' but the file is called '{path.stem}'; make them equal")
     return entry
@@ -81,15 +81,28 @@ def read_entry(path: Path) -> StandardResponse:
 
 def _read_wording(path: Path) -> Wording:
     front, body = _split(path)
-    wording = _validated(path, {**front, "body": body.strip()}, Wording)
+    wording = _validated(path, _joined(path, front, body=body.strip()), Wording)
     expected = wording.id if wording.language == "en" else f"{wording.id}.{wording.language}"
     if path.name != f"{expected}.md.j2":
         raise LibraryError(f"{path}: field id: this file must be called '{expected}.md.j2'; rename one of them")
+    if fault := template_fault(wording.body):
+        raise LibraryError(f"{path}: text: {fault}; correct it")
     return wording
 
 
+def _joined(path: Path, front: dict[str, Any], **text: Any) -> dict[str, Any]:
+    for name in set(front) & set(text):
+        raise LibraryError(f"{path}: field {name}: is not known; write the text below the front matter")
+    return front | text
+
+
 def _read_signers(path: Path) -> tuple[Signer, ...]:
-    return tuple(_validated(path, each, Signer) for each in _list(path, "signers"))
+    signers = tuple(_validated(path, each, Signer) for each in _list(path, "signers"))
+    ids = [signer.id for signer in signers]
+    for id in ids:
+        if ids.count(id) > 1:
+            raise LibraryError(f"{path}: field id: '{id}' stands twice; give each signer an id of their own")
+    return signers
 
 
 def _read_approvals(folder: Path) -> dict[str, tuple[Approval, ...]]:
@@ -102,8 +115,8 @@ def _read_approvals(folder: Path) -> dict[str, tuple[Approval, ...]]:
 
 def _json_list(path: Path) -> list[Any]:
     try:
-        found = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
+        found = json.loads(_text(path))
+    except (ValueError, RecursionError) as error:
         raise LibraryError(f"{path}: JSON: {error}; have the text approved again") from None
     if not isinstance(found, list):
         raise LibraryError(f"{path}: JSON: must be a list of approvals; have the text approved again")
@@ -111,21 +124,26 @@ def _json_list(path: Path) -> list[Any]:
 
 
 def _list(path: Path, key: str) -> list[Any]:
-    found = _yaml(path, path.read_text("utf-8"))
+    found = _yaml(path, _text(path))
     if not isinstance(found.get(key), list) or set(found) != {key}:
         raise LibraryError(f"{path}: field {key}: must be the only key and hold a list")
     return list(found[key])
 
 
 def _split(path: Path) -> tuple[dict[str, Any], str]:
-    try:
-        text = path.read_text("utf-8").replace("\r\n", "\n")
-    except UnicodeDecodeError as error:
-        raise LibraryError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    match = _FRONT_MATTER.match(text)
+    match = _FRONT_MATTER.match(_text(path))
     if match is None:
         raise LibraryError(f"{path}: front matter: must stand between two '---' lines at the top; add them")
-    return _yaml(path, match[1]), match[2]
+    return _yaml(path, match[1], above=1), match[2]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise LibraryError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
+    except OSError as error:
+        raise LibraryError(f"{path}: {error.strerror}; make it a file that smi-bot may read") from None
 
 
 def _sections(path: Path, body: str) -> dict[str, str]:
@@ -142,23 +160,28 @@ def _sections(path: Path, body: str) -> dict[str, str]:
     return sections
 
 
-def _yaml(path: Path, text: str) -> dict[str, Any]:
+def _yaml(path: Path, text: str, above: int = 0) -> dict[str, Any]:
+    """`above`: lines of the file before the YAML."""
     # YAML 1.2 by ruamel: refuses a key given twice, and does not read the country code NO as false.
     try:
         found = YAML(typ="safe", pure=True).load(text)
-    except (YAMLError, ValueError) as error:
-        raise LibraryError(f"{path}: YAML: {' '.join(str(error).split())[:300]}") from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"line {mark.line + 1 + above}: " if mark else ""
+        raise LibraryError(f"{path}: YAML: {line}{_one_line(error.problem)}; correct it") from None
+    except (YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # what its constructors raise
+        raise LibraryError(f"{path}: YAML: {_one_line(error)}; correct it") from None
     if not isinstance(found, dict):
         raise LibraryError(f"{path}: YAML: must be a list of 'key: value' lines")
     return found
 
 
+def _one_line(problem: object) -> str:
+    return " ".join(str(problem).split())[:300]
+
+
 def _yaml_model(path: Path, model: type[Content]) -> Content:
-    try:
-        text = path.read_text("utf-8")
-    except UnicodeDecodeError as error:
-        raise LibraryError(f"{path}: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
-    return _validated(path, _yaml(path, text), model)
+    return _validated(path, _yaml(path, _text(path)), model)
 
 
 def _validated(path: Path, data: Any, model: type[Content]) -> Content:
@@ -178,18 +201,17 @@ def _mend(problem: Mapping[str, Any]) -> str:
     return mends.get(problem["type"], str(problem["msg"]).removeprefix("Value error, "))
 
 
-def _misfits(folder: Path, products: list[Product], entries: list[StandardResponse]) -> Iterator[str]:
+def _misfits(folder: Path, products: list[Product], entries: Mapping[Path, StandardResponse]) -> Iterator[str]:
     """What each file says rightly by itself, but not beside the others."""
     if len(products) > 1:
         yield f"{folder}: product.yaml: there are {len(products)}; keep one product in a library"
     seen: set[str] = set()
-    for entry in entries:
-        where = f"{folder / entry.product / entry.id}.md"
+    for where, entry in entries.items():
         if entry.id in seen:
             yield f"{where}: field id: another file has the id '{entry.id}'; rename one"
         seen.add(entry.id)
         for product in products[:1]:
             if entry.product != product.id:
                 yield f"{where}: field product: '{entry.product}' is not '{product.id}'; correct it"
-            for region in set(entry.regions) - set(product.regions):
+            for region in sorted(set(entry.regions) - set(product.regions)):
                 yield f"{where}: field regions: '{region}' is not in product.yaml; correct it or add it there"

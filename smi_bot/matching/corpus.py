@@ -44,7 +44,7 @@ class Corpus:
     `spans`: first and past-the-last row of each entry. `owners`: entry of each row. `stems`: all stems and
     concepts of an entry's rows. `fits`: medicines that an entry names anywhere, its answer included. `weights`: idf of content stems over the
     *entries*; `rare`: that of a stem no entry has. `holders`: rows that hold
-    a content stem. `held`: number of entries that hold a stem. `loads`: weight of each row's content stems. `anchors`: rows the head was trained on. `misses`: rows that are near misses. `likes`: anchors x rows, by letters and by stems.
+    a content stem. `held`: number of entries that hold a stem. `loads`: weight of each row's content stems. `anchors`: rows the head was trained on. `misses`: rows that are near misses.
     `is_closed`: about one medicine, so that a word nobody knows is held to be the name of another.
     """
 
@@ -63,7 +63,6 @@ class Corpus:
     terms: Vectors
     anchors: npt.NDArray[np.int64]
     misses: npt.NDArray[np.int64]
-    likes: tuple[Floats, Floats]
     head: Head
     lexicon: Lexicon
     is_closed: bool
@@ -96,13 +95,15 @@ def build_corpus(entries: Sequence[StandardResponse], product: Product | None, n
     texts = _texts(entries)
     own = (product.name, product.generic, *product.names, *product.misspellings) if product else ()
     known = medicines(names, own)
-    passages = [read(section) for entry in entries for section in entry.sections.values()]
-    lexicon = build_lexicon([text.reading for text in texts], passages, product, known)
+    passages = [[read(section) for section in entry.sections.values()] for entry in entries]
+    wordings = [text.reading for text in texts if text.entry >= 0]
+    foreign = [text.reading for text in texts if text.entry < 0]
+    lexicon = build_lexicon(wordings, foreign, [p for each in passages for p in each], product, known)
     rows = tuple(Row(lexicon.words(t.reading, repair=False), t.entry, t.is_phrasing, t.triaged) for t in texts)
     owners = np.array([row.entry for row in rows], dtype=np.int64)
     chars, both = Vectors.of([letters(r.words) for r in rows]), Vectors.of([terms(r.words) for r in rows])
     anchors = _anchors(owners)
-    likes = _likes(rows, anchors, chars, letters), _likes(rows, anchors, both, terms)
+    kernel = (_likes(rows, anchors, chars, letters) + _likes(rows, anchors, both, terms)) / 2
     spans = [_span(owners, i) for i in range(len(entries))]
     stems = [meanings(rows[a:b]) for a, b in spans]
     held = Counter(stem for each in stems for stem in each)
@@ -117,15 +118,14 @@ def build_corpus(entries: Sequence[StandardResponse], product: Product | None, n
         owners=owners,
         spans=tuple(spans),
         stems=tuple(stems),
-        fits=tuple(_named_in(entry, known) for entry in entries),
+        fits=tuple(_named_in(rows[a:b], each, known) for (a, b), each in zip(spans, passages, strict=True)),
         weights=weights,
         rare=rare,
         chars=chars,
         terms=both,
         anchors=anchors,
         misses=np.flatnonzero([not row.is_phrasing for row in rows]),
-        likes=likes,
-        head=build_head((likes[0] + likes[1])[:, anchors] / 2, owners[anchors], len(entries)),
+        head=build_head(kernel, owners[anchors], len(entries)),
         lexicon=lexicon,
         is_closed=product is not None,
     )
@@ -170,10 +170,13 @@ def _anchors(owners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _likes(rows: Sequence[Row], anchors: npt.NDArray[np.int64], vectors: Vectors, parts: Parts) -> Floats:
-    """Likeness of each anchor to each row: anchors x rows."""
-    return np.array([vectors.likeness(parts(rows[row].words)) for row in anchors]).reshape(len(anchors), len(rows))
+    """Likeness of each anchor to each: anchors x anchors."""
+    likes = [vectors.likeness(parts(rows[row].words))[anchors] for row in anchors]
+    return np.array(likes).reshape(len(anchors), len(anchors))
 
 
-def _named_in(entry: StandardResponse, known: Medicines) -> frozenset[str]:
-    texts = (entry.title, *entry.phrasings, *entry.sections.values())
-    return frozenset(token.word for text in texts for token in read(text).tokens if known.named(token.word))
+def _named_in(rows: Iterable[Row], passages: Iterable[Reading], known: Medicines) -> frozenset[str]:
+    """Medicines that an entry's wordings or answers name."""
+    words = {word for row in rows if row.is_phrasing for word in row.words.plain}
+    words |= {token.word for passage in passages for token in passage.tokens}
+    return frozenset(word for word in words if known.named(word))

@@ -15,7 +15,7 @@ from smi_bot.matching.index import Floats
 from smi_bot.matching.words import PRODUCT, Words
 
 #: Added to the ranking of an entry one of whose phrasings is the message, word for word.
-EXACT = 50.0
+EXACT = 1000.0
 #: What is left of the doubt when the message is, word for word, a phrasing of one entry and of no other.
 DOUBT = 0.01
 #: The margin saturates: beyond it a lead says nothing more.

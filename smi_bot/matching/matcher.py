@@ -145,7 +145,7 @@ def as_new(corpus: Corpus, row: int) -> tuple[Corpus, Words, Similarities]:
     """The library as if it had never held this row (an anchor), and the row as a message to it."""
     entry, place = int(corpus.owners[row]), int(np.searchsorted(corpus.anchors, row))
     words = corpus.rows[row].words
-    chars, terms = (likes[place].copy() for likes in corpus.likes)
+    chars, terms = corpus.likeness(words)
     chars[row] = terms[row] = 0.0
     like = Similarities(chars, terms, corpus.head.without[place])
     if entry < 0:

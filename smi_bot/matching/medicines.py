@@ -19,6 +19,11 @@ _STEMS = re.compile(
     )$""",
     re.VERBOSE,
 )
+# Classes of medicines that people name instead.
+_CLASSES = """antibiotic antibiotics anticoagulant anticoagulants antidepressant antidepressants antiepileptic
+    antihistamine antihistamines antipsychotic antipsychotics antiviral antivirals benzodiazepine benzodiazepines
+    betablocker betablockers bisphosphonate bisphosphonates diuretic diuretics insulin opioid opioids ssri ssris statin
+    statins steroid steroids triptan triptans"""
 # Everyday words that end like one.
 _EVERYDAY = frozenset(("april", "pavlov", "reservoir", "quine"))
 
@@ -44,5 +49,6 @@ def medicines(names: Iterable[str], own: Iterable[str]) -> Medicines:
     """`names` beside those of medicines.txt; of a name of several words each word of four letters or more counts."""
     shipped = files("smi_bot.matching").joinpath("medicines.txt").read_text(encoding="utf-8")
     words = {word for word in shipped.splitlines() if word and not word.startswith("#")}
+    words |= set(_CLASSES.split())
     words |= {word for name in names for word in re.findall(r"[^\W_]+", name.casefold()) if len(word) > 3}
     return Medicines(frozenset(words), frozenset(name.casefold() for name in own))

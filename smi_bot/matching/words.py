@@ -1,7 +1,7 @@
 """From a reading to the words that are compared: product names as one token, light stems, cautious typo repair."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from math import log
@@ -88,8 +88,9 @@ class Lexicon:
     """What words are known: our product's names, the library's vocabulary, medicines.
 
     `names`: every spelling of our product -> PRODUCT. `spellings`: the library's words by first letter, none of them
-    a medicine: a typo may be repaired towards these only. `known`: all words of the library. `stems`: their stems.
-    `everyday`: rarity of stems of everyday talk. `passages`: stems of the answers and the near misses.
+    a medicine: a typo may be repaired towards these only. `known`: words never repaired. `stems`: of the library's
+    own wordings.
+    `everyday`: rarity of stems of everyday talk. `passages`: stems of the answers.
     """
 
     names: Mapping[str, str]
@@ -129,7 +130,7 @@ class Lexicon:
         """Our product's names, also with a slip of the keyboard where no other medicine is meant."""
         if word in self.names:
             return PRODUCT
-        if len(word) < 6 or word in self.known or self.medicines.listed(word):
+        if len(word) < 6 or word in self.known or self.medicines.named(word):
             return word
         near = (name for name in self.names if len(name) > 6 and name[0] == word[0])
         return PRODUCT if any(OSA.distance(word, name, score_cutoff=1) <= 1 for name in near) else word
@@ -161,11 +162,17 @@ def _is_content(word: str) -> bool:
 
 
 def build_lexicon(
-    readings: Iterable[Reading], passages: Iterable[Reading], product: Product | None, medicines: Medicines
+    wordings: Sequence[Reading],
+    foreign: Iterable[Reading],
+    passages: Iterable[Reading],
+    product: Product | None,
+    medicines: Medicines,
 ) -> Lexicon:
-    """`readings`: titles, phrasings and near misses of the library. `passages`: its answers."""
+    """`wordings`: all that asks for an entry. `foreign`: near misses that no entry answers; their words are right but
+    not the library's. `passages`: the answers.
+    """
     names = _names(product)
-    known = {word for reading in readings for word in bare(reading)} - set(names)
+    known = {word for wording in wordings for word in bare(wording)} - set(names)
     spellings: dict[str, list[str]] = {}
     for word in sorted(known):
         if len(word) >= 4 and word.isalpha() and not medicines.named(word):
@@ -173,7 +180,7 @@ def build_lexicon(
     return Lexicon(
         names=names,
         spellings={first: tuple(words) for first, words in spellings.items()},
-        known=frozenset(known),
+        known=frozenset(known.union(*map(bare, foreign))),
         stems=frozenset(stem(word) for word in known),
         medicines=medicines,
         everyday=_everyday(),

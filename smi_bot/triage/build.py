@@ -43,13 +43,12 @@ class _Draft:
     def loosen(self, concepts: frozenset[str]) -> None:
         """Takes the phrases of these concepts apart: their words keep their own meanings."""
         for words in [w for w in self.phrases if len(w) > 1]:
-            for concept in sorted(self.phrases[words] & concepts):
+            if not self.phrases[words] <= concepts:
+                continue
+            for concept in sorted(self.phrases.pop(words)):
                 self.loose.setdefault(concept, []).append(words)
-                self.phrases[words].discard(concept)
-                for word in words:
-                    self.phrases.setdefault((word,), set()).add("=" + word)
-            if not self.phrases[words]:
-                del self.phrases[words]
+            for word in words:
+                self.phrases.setdefault((word,), set()).add("=" + word)
 
     def add(self, concept: str, lines: Iterable[str], typos: bool = False) -> None:
         self.concepts.add(concept)
@@ -157,7 +156,8 @@ def _vocabulary(
         if (word,) not in draft.phrases:
             index[word].append(((word,), _meaning((word,), set(), draft, shapes)))
     phrases = {w: tuple(sorted(rows, key=lambda r: -len(r[0]))) for w, rows in index.items()}
-    return Vocabulary(phrases, stems, shapes, emoji, Typos(draft.typos))
+    words_known = frozenset(word for words in draft.phrases for word in words)
+    return Vocabulary(words_known, phrases, stems, shapes, emoji, Typos(draft.typos))
 
 
 def _meaning(

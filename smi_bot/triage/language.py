@@ -21,7 +21,7 @@ _FEWEST_WORDS = 4
 
 @dataclass(frozen=True, slots=True)
 class LanguageDetector:
-    """Evidence, strongest first: script, words only one language has, letters only one language has, a statistical guess."""
+    """Evidence, strongest first: script, words and letters that one language alone has, a statistical guess."""
 
     english: frozenset[str]
     markers: Mapping[str, frozenset[str]]
@@ -37,9 +37,9 @@ class LanguageDetector:
         return self._by_words(words, reading.folded[:_LETTERS_READ], is_english) or "en"
 
     def clues(self, reading: Reading, language: str) -> bool:
-        """Whether any word of the message belongs to the language alone."""
-        markers = self.markers.get(language, frozenset())
-        return any(plain(t.word) in markers for t in reading.tokens)
+        """Whether the message may be in the language: a word of its own, or no plain English word at all."""
+        words = {plain(t.word) for t in reading.tokens}
+        return not words.isdisjoint(self.markers.get(language, ())) or words.isdisjoint(self.english)
 
     def _by_script(self, text: str) -> str | None:
         foreign: Counter[str] = Counter()

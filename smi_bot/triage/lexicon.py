@@ -23,8 +23,14 @@ MARKS = (STOP, QUESTION, COMMA)
 _LONGEST_SENTENCE = 120
 # No phrase reaches over these. A full stop may stand inside one ("st. john").
 _BREAKS = frozenset("\n!?;…")
+# Full-width, Arabic and CJK forms included.
+_QUESTIONS = frozenset("?\uff1f\u061f")
+_STOPS = frozenset("!;\n…\u3002\uff01")
+_COMMAS = frozenset(',:()[]-+&/"')
+_JOINERS = frozenset({"-", "/", "'", "&", "+"})
 # Distinct unknown words looked up with slips of the keyboard in one message.
 _MOST_LOOKUPS = 3000
+_LONGEST_STEM = 24
 _SHORTEST_TYPO = 6
 _TWO_SLIPS_FROM = 9
 
@@ -113,9 +119,11 @@ def _shortened(word: str) -> Iterator[str]:
 class Vocabulary:
     """What the words of one language mean.
 
-    `phrases`: first word -> word sequences, longest first. `stems`: beginnings of words. `shapes`: for words with digits.
+    `words`: every word of any phrase. `phrases`: first word -> word sequences, longest first. `stems`: beginnings of
+    words. `shapes`: for words with digits.
     """
 
+    words: frozenset[str]
     phrases: Mapping[str, tuple[tuple[tuple[str, ...], Concepts], ...]]
     stems: Mapping[str, Concepts]
     shapes: tuple[tuple[re.Pattern[str], Concepts], ...]
@@ -123,26 +131,26 @@ class Vocabulary:
     typos: Typos
 
     def knows(self, word: str) -> bool:
-        return word in self.phrases or bool(self._stem(word))
+        return word in self.words or bool(self._stem(word))
 
     def _stem(self, word: str) -> Concepts | None:
-        for length in range(len(word), 2, -1):
+        for length in range(min(len(word), _LONGEST_STEM), 2, -1):
             if found := self.stems.get(word[:length]):
                 return found
         return None
 
-    def phrase(self, keys: list[str], at: int) -> tuple[int, Concepts]:
-        """How many words from `at` on form a known phrase, and what it means."""
-        key = keys[at]
-        for words, concepts in self.phrases.get(key, ()):
+    def phrase(self, keys: list[str], at: int) -> tuple[int, Concepts] | None:
+        """How many words from `at` on form a known phrase, and what it means; None for a word of no phrase."""
+        for words, concepts in self.phrases.get(keys[at], ()):
             if len(words) == 1 or tuple(keys[at : at + len(words)]) == words:
                 return len(words), concepts
-        return 1, self._word(key)
+        return None
 
-    def _word(self, key: str) -> Concepts:
-        if any("0" <= c <= "9" for c in key[:4]):
-            return next((concepts for shape, concepts in self.shapes if shape.fullmatch(key[:40])), UNKNOWN)
-        return self._stem(key[:40]) or UNKNOWN
+    def meaning(self, word: str) -> Concepts:
+        """What a word that begins no phrase means by its beginning or its shape."""
+        if any("0" <= c <= "9" for c in word[:4]):
+            return next((concepts for shape, concepts in self.shapes if shape.fullmatch(word[:40])), UNKNOWN)
+        return self._stem(word) or UNKNOWN
 
 
 class Encoder:
@@ -160,10 +168,11 @@ class Encoder:
         units: list[tuple[Concepts, int, int]] = []
         at, place, run = 0, 0, 0
         gaps: dict[str, tuple[Concepts, ...]] = {}
+        alone: dict[str, Concepts] = {}
         while at < len(keys):
             gap = reading.folded[place : reading.tokens[at].start]
             marks = self._marks(gap, place, gaps, at > 0 and reading.tokens[at - 1].word[-1:].isdigit())
-            count, concepts = self._phrase(reading, keys, at)
+            count, concepts = self._phrase(reading, keys, at, alone)
             run = 0 if any(m[0] in (STOP, QUESTION) for m in marks) else run + 1
             if run > _LONGEST_SENTENCE:
                 marks, run = [*marks, (STOP, place, place)], 0
@@ -174,13 +183,20 @@ class Encoder:
         units += self._marks(reading.folded[place:], place, gaps, False)
         return self._encoded(units)
 
-    def _phrase(self, reading: Reading, keys: list[str], at: int) -> tuple[int, Concepts]:
-        count, concepts = self._vocabulary.phrase(keys, at)
-        if count > 1:
-            inside = reading.folded[reading.tokens[at].start : reading.tokens[at + count - 1].end]
-            if not _BREAKS.isdisjoint(inside):
-                return self._vocabulary.phrase(keys[at : at + 1], 0)
-        return count, concepts
+    def _phrase(self, reading: Reading, keys: list[str], at: int, alone: dict[str, Concepts]) -> tuple[int, Concepts]:
+        if known := self._vocabulary.phrase(keys, at):
+            if known[0] == 1:
+                return known
+            inside = reading.folded[reading.tokens[at].start : reading.tokens[at + known[0] - 1].end]
+            if _BREAKS.isdisjoint(inside):
+                return known
+            known = self._vocabulary.phrase(keys[at : at + 1], 0)
+        if known:
+            return known
+        key = keys[at]
+        if key not in alone:
+            alone[key] = self._vocabulary.meaning(key)
+        return 1, alone[key]
 
     def _encoded(self, units: list[tuple[Concepts, int, int]]) -> Encoded:
         symbol = self._alphabet.symbol
@@ -193,7 +209,7 @@ class Encoder:
         return [meanings[t.word] for t in tokens]
 
     def _key(self, word: str, look_up: bool) -> str:
-        if word in self._vocabulary.phrases:
+        if word in self._vocabulary.words:
             return word
         key = plain(word)
         if self._vocabulary.knows(key):
@@ -214,9 +230,9 @@ class Encoder:
     def _kinds(self, gap: str) -> Iterator[Concepts]:
         emoji = self._vocabulary.emoji
         yield from dict.fromkeys(emoji[c] for c in gap if c in emoji)
-        if "?" in gap or "？" in gap or "؟" in gap:
+        if not _QUESTIONS.isdisjoint(gap):
             yield QUESTION
-        elif any(c in "!;\n…。！" for c in gap) or (gap[0] == "." and len(gap) > 1) or gap == ".":
+        elif not _STOPS.isdisjoint(gap) or (gap[0] == "." and len(gap) > 1) or gap == ".":
             yield STOP
-        elif any(c in ',:()[]-–+&/"' for c in gap) and gap not in ("-", "/", "'", " & ", "&", "+", " + "):
+        elif not _COMMAS.isdisjoint(gap) and gap.strip() not in _JOINERS:
             yield COMMA

@@ -7,6 +7,7 @@ A pattern is a row of elements, separated by blanks:
   <question> <stop> <comma>                           punctuation
   ~3                   up to 3 words of the same clause
   ~~3                  up to 3 words, commas included    ~~~9             up to 9 words, across sentences
+  ~3/concept           a gap that none of the concept's words may stand in
 Every repetition is bounded, so matching is linear in the length of the message.
 """
 
@@ -70,11 +71,13 @@ class PatternCompiler:
 
     def _gap(self, element: str, lazy: str) -> str:
         reach = len(element) - len(element.lstrip("~"))
-        most = element.lstrip("~")
+        most, _, barred = element.lstrip("~").partition("/")
         if not most.isdigit() or int(most) > _MOST or reach > 3:
             raise PatternError(f"'{element}' is no gap; write ~ with a number up to {_MOST}")
         kept_out = {1: (STOP, QUESTION, COMMA), 2: (STOP, QUESTION), 3: ()}[reach]
-        marks = "".join(self.alphabet.symbol[m] for m in kept_out)
+        if barred and barred not in self.concepts:
+            raise PatternError(f"'{barred}' is no concept; define it under concepts or correct the name")
+        marks = "".join(self.alphabet.symbol[m] for m in kept_out) + self.alphabet.holders(barred)
         return (f"[^{marks}]" if marks else "[^\x00]") + f"{{0,{int(most)}}}{lazy}"
 
     def _mark(self, body: str) -> str:
@@ -92,7 +95,13 @@ class PatternCompiler:
         rows = dict.fromkeys(words for name in names for words in self.loose.get(name, ()))
         if not rows:
             return one
-        return "(?:" + "|".join([one, *("".join(f"[{self._word(w)}]" for w in words) for words in rows)]) + ")"
+        return self._rows(one, list(rows))
+
+    def _rows(self, one: str, rows: list[tuple[str, ...]]) -> str:
+        # All ways begin with one set of symbols: `re` then skips quickly to the places where it may match.
+        first = "".join(dict.fromkeys(one.strip("[]") + "".join(self._word(words[0]) for words in rows)))
+        ways = ["".join([f"(?<=[{self._word(w[0])}])", *(f"[{self._word(x)}]" for x in w[1:])]) for w in rows]
+        return f"[{first}](?:(?<={one})|{'|'.join(ways)})"
 
     def _word(self, word: str) -> str:
         return self.alphabet.holders("=" + literal(word))

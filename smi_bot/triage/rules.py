@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from smi_bot.decision import PRECEDENCE, Signal, Triage
@@ -25,9 +25,9 @@ class Rules:
     """Vocabularies and rules, compiled. `version` changes whenever a rule, a word or a product fact they use does."""
 
     version: str
-    grammars: Mapping[str, CompiledGrammar]
-    languages: LanguageDetector
-    services: tuple[CompiledService, ...]
+    grammars: Mapping[str, CompiledGrammar] = field(repr=False)
+    languages: LanguageDetector = field(repr=False)
+    services: tuple[CompiledService, ...] = field(repr=False)
 
     @property
     def english(self) -> CompiledGrammar:
