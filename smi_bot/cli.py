@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from smi_bot.database import Database
 from smi_bot.database import migrate as migrate_database
 from smi_bot.errors import SmiError
 from smi_bot.knowledge import content_folder, knowledge, read_knowledge
-from smi_bot.library import read_library
+from smi_bot.library import Product, read_library
 from smi_bot.library.signing import sign_with_demo_keys
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
@@ -52,11 +53,12 @@ def run() -> None:
 async def _run(settings: Settings) -> None:
     async with open_app(settings) as service:
         with stop_signals() as stopping:
-            await service.run(stopping, _announce)
+            await service.run(stopping, partial(_announce, service.knowledge.library.product))
 
 
-def _announce(address: str) -> None:
-    typer.echo("Zelvanta is fictional; nothing here is medical advice.")
+def _announce(product: Product | None, address: str) -> None:
+    if product and product.fictional:
+        typer.echo(f"{product.name} is fictional; nothing here is medical advice.")
     typer.echo(f"requester's chat   {address}/chat\nspecialist's desk  {address}/desk\nstop with Ctrl-C")
 
 
@@ -73,7 +75,7 @@ async def _chat(settings: Settings) -> None:
         service.join(console)
         with stop_signals() as stopping:
             console.at_end = stopping.set
-            await service.run(stopping, _announce)
+            await service.run(stopping, partial(_announce, service.knowledge.library.product))
 
 
 @app.command()

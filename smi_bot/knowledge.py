@@ -32,9 +32,9 @@ def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20) -> K
     if library.product is None:
         raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
     rules = load_rules(triage_folder, library.product)
-    return Knowledge(
-        library, rules, build_matcher(list(library.approved_entries().values()), library.product), flood_limit
-    )
+    entries = list(library.approved_entries().values())
+    matcher = build_matcher(entries, library.product, medicines=sorted(rules.medicines))
+    return Knowledge(library, rules, matcher, flood_limit)
 
 
 def refuse_unfit(library: Library, settings: Settings) -> None:

@@ -4,6 +4,8 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
+from importlib.metadata import version
 from typing import Protocol
 
 from smi_bot import conversations, journal
@@ -277,7 +279,12 @@ class Assistant:
 
 def versions(knowledge: Knowledge) -> dict[str, str]:
     """What the decision rested on."""
-    return {"library": knowledge.library.version, "rules": knowledge.rules.version}
+    return {"library": knowledge.library.version, "rules": knowledge.rules.version, "code": _code()}
+
+
+@cache
+def _code() -> str:
+    return version("smi-bot")  # reads a file
 
 
 def _country(value: str) -> str:

@@ -1,7 +1,6 @@
 """The service as the world meets it: over HTTP, in this process or in one of its own, and people who use it."""
 
 import asyncio
-import itertools
 import json
 import os
 import re
@@ -188,7 +187,6 @@ class Specialist:
         self.name = name
         self.password = password
         self.csrf = ""
-        self._ids = (f"press-{name[:2]}-{n:04}".replace(".", "") for n in itertools.count(1))
 
     async def __aenter__(self) -> Self:
         answer = await self.signs_in()
@@ -210,7 +208,7 @@ class Specialist:
     async def does(self, what: str, case: int, **body: Any) -> dict[str, Any]:
         """A press that must succeed."""
         if what in ("reply", "note"):
-            body = {"id": next(self._ids), **body}
+            body = {"id": uuid.uuid4().hex, **body}
         answer = await self.presses(what, case, **body)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())

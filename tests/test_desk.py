@@ -323,9 +323,9 @@ async def test_what_only_the_owner_may_do_is_refused_to_others_with_a_sentence(r
         assert (late.status_code, late.json()["message"]) == (409, f"SMI-{case} is closed.")
 
 
-@pytest.mark.parametrize(
-    ("press", "body", "message"),
-    [
+async def test_a_press_that_cannot_be_done_says_why_and_changes_nothing(rao, claimed):
+    before = await rao.card(claimed)
+    for press, body, message in (
         ("reply", {"text": "  \n "}, "Write something first."),
         ("note", {"text": ""}, "Write something first."),
         ("reply", {"text": "x" * 4001}, "This is too long to send (4001 characters); keep it under 4000."),
@@ -336,12 +336,9 @@ async def test_what_only_the_owner_may_do_is_refused_to_others_with_a_sentence(r
         ("reply_retry", {"event": 10**30}, "This reply has not failed; nothing was sent again."),
         ("note_send", {"event": -1}, "Only a note of your own can be sent to the requester."),
         ("explode", {}, "This desk does not know that button; load the page again."),
-    ],
-)
-async def test_a_press_that_cannot_be_done_says_why_and_changes_nothing(rao, claimed, press, body, message):
-    before = await rao.card(claimed)
-    answer = await rao.presses(press, claimed, **body)
-    assert (answer.status_code, answer.json()) == (409, {"message": message})
+    ):
+        answer = await rao.presses(press, claimed, **body)
+        assert (answer.status_code, answer.json()) == (409, {"message": message})
     assert await rao.card(claimed) == before
 
 
@@ -353,24 +350,17 @@ async def test_a_press_on_a_case_that_does_not_exist_says_so(rao, number):
         assert answer.json()["message"].startswith("There is no case SMI-")
 
 
-@pytest.mark.parametrize(
-    "body",
-    [b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b'{"text": 7}', b'{"id": "short"}', b'{"id": "not/allowed"}']
-    + [
-        b'{"event": "first"}',
-        b'{"labels": "human"}',
-        b'{"text": "x", "more": 1}',
-        b"[" * 100_000,
-        b'{"text": "\\ud800"}',
-    ],
-)
-async def test_a_malformed_press_is_told_so_and_changes_nothing(rao, claimed, body):
+async def test_a_malformed_press_is_told_so_and_changes_nothing(rao, claimed):
     before = await rao.card(claimed)
-    for press in ("reply", "note", "close"):
-        headers = {"X-CSRF": rao.csrf, "Content-Type": "application/json"}
-        answer = await rao.http.post(f"/desk/cases/{claimed}/{press}", content=body, headers=headers)
-        assert answer.status_code == 422
-        assert "not understood" in answer.json()["message"]
+    bodies = [b"{", b"[]", b"null", b'"text"', b"\xff\xfe", b"[" * 100_000, b'{"text": 7}', b'{"text": "\\ud800"}']
+    bodies += [b'{"id": "short"}', b'{"id": "not/allowed"}', b'{"event": "first"}', b'{"labels": "human"}']
+    bodies += [b'{"text": "x", "more": 1}']
+    headers = {"X-CSRF": rao.csrf, "Content-Type": "application/json"}
+    for body in bodies:
+        for press in ("reply", "note", "close"):
+            answer = await rao.http.post(f"/desk/cases/{claimed}/{press}", content=body, headers=headers)
+            assert answer.status_code == 422, body
+            assert "not understood" in answer.json()["message"]
     assert await rao.card(claimed) == before
 
 

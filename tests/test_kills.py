@@ -30,7 +30,11 @@ from smi_bot.database import Database
 FORGOT, STORAGE = "what if I forget a tablet?", "how should I store the tablets"
 RASH = "I got a rash after two weeks on Zelvanta"
 FIRST_ANSWER = ["wording/first-contact.en", "zelvanta/missed-dose", "wording/ask-audience.en"]
-SECOND_ANSWER = ["zelvanta/storage-temperature", "wording/ask-country.en"]
+TALK = [
+    (FORGOT, FIRST_ANSWER),
+    (STORAGE, ["zelvanta/storage-temperature", "wording/ask-country.en"]),
+    (RASH, ["wording/adverse-event.en"]),
+]
 
 LEASE = 15.0  # seconds after which another worker may take over a claimed send
 PATIENCE = 60.0  # seconds before a test gives up waiting for an event
@@ -158,14 +162,19 @@ class Bot:
                 self._changed.wait_for(lambda: self._address != address, PATIENCE)
         raise ConnectionError
 
-    def hears(self, who: str, text: str) -> None:
-        """A platform brings a message until it is accepted."""
-        message = {"key": f"{who}:{text}", "conversation": f"platform:{who}", "text": text}
+    def hears(self, who: str, text: str, number: int = 0) -> None:
+        """A platform brings a message, under the same key each time, until it is accepted."""
+        message = {"key": f"{who}:{number}", "conversation": f"platform:{who}", "text": text}
         assert self.request("POST", "/platform", json=message).status_code == 200
 
     def finishes(self) -> None:
         """Waits until nothing is open."""
         assert self.request("GET", "/idle").status_code == 200
+
+    def exits_within(self, seconds: float) -> list[int]:
+        with self._changed:
+            self._changed.wait_for(lambda: self.exits, seconds)
+            return list(self.exits)
 
     def killed_at(self) -> list[str]:
         return self._diary.read_text().splitlines() if self._diary.exists() else []
@@ -190,18 +199,17 @@ class Books(NamedTuple):
 
     cases: list[Case]
     fault: str | None
-    decisions: int
+    entries: Counter[str]  # of the journal, by kind
 
 
 def books(url: str) -> Books:
     async def read() -> Books:
         database = Database(url)
         async with database.reading() as tx:
-            rows = [row async for row in journal._rows(tx)]
             found = Books(
                 sorted(await store.cases(tx), key=lambda case: case.id),
                 (await journal.verify(tx)).fault,
-                sum(row.kind == "decided" for row in rows),
+                Counter([row.kind async for row in journal._rows(tx)]),
             )
         await database.close()
         return found
@@ -227,7 +235,14 @@ def recorder() -> Iterator[Recorder]:
     [
         *(("accepted", ""), ("deciding", ""), ("decided", "")),
         *(("claimed", "r"), ("half posted", "r"), ("posted", "r"), ("sent", "r")),
-        *(("replying", ""), ("pressed", "reply"), ("claimed", "s"), ("half posted", "s"), ("posted", "s"), ("sent", "s")),
+        *(
+            ("replying", ""),
+            ("pressed", "reply"),
+            ("claimed", "s"),
+            ("half posted", "s"),
+            ("posted", "s"),
+            ("sent", "s"),
+        ),
     ],
 )
 def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_order(
@@ -257,7 +272,7 @@ def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_o
     assert [event.kind for event in case.events] == ["opened", "message", "claimed", "replied"]
     # Delivered and then killed before that was written down: brought again, and shown once by its id.
     assert recorder.attempts.total() == (5 if point in ("posted", "sent") else 4)
-    assert (kept.fault, kept.decisions) == (None, 1)
+    assert (kept.fault, kept.entries["decided"], kept.entries["sent"]) == (None, 1, 4)
 
 
 def test_what_a_killed_worker_had_claimed_the_other_sends_when_the_lease_is_over(postgres_url, tmp_path, recorder):
@@ -285,47 +300,53 @@ def test_what_a_killed_worker_had_claimed_the_other_sends_when_the_lease_is_over
     assert books(postgres_url).fault is None
 
 
-def test_sigterm_lets_what_is_claimed_be_finished_exits_with_0_and_loses_nothing(sqlite_url, tmp_path, recorder):
+@pytest.mark.parametrize("answers", [True, False], ids=["the platform answers", "the platform hangs"])
+def test_sigterm_finishes_what_is_claimed_exits_with_0_within_ten_seconds_and_loses_nothing(
+    answers, sqlite_url, tmp_path, recorder
+):
     people = [f"p{number}" for number in range(10)]
     with Bot(sqlite_url, tmp_path / "data", recorder, Plan(), Plan()) as bot:
         recorder.answers.clear()
         for who in people:
             bot.hears(who, FORGOT)
         recorder.until(lambda: bool(recorder.attempts))
-        asked, first = time.monotonic(), bot.pid
-        os.kill(first, signal.SIGTERM)
+        os.kill(bot.pid, signal.SIGTERM)
+        if answers:
+            recorder.answers.set()
+        assert bot.exits_within(10) == [0]
         recorder.answers.set()
-        with bot._changed:
-            assert bot._changed.wait_for(lambda: bot.exits, 10)
-        assert time.monotonic() - asked < 10
-        assert bot.exits == [0]
         recorder.until(lambda: all(recorder.told(who) == FIRST_ANSWER for who in people))
         bot.finishes()
-    assert set(recorder.attempts.values()) == {1}
+    assert not answers or set(recorder.attempts.values()) == {1}
     assert books(sqlite_url).fault is None
 
 
 def test_twenty_kills_while_twenty_conversations_go_on_lose_nothing_and_change_no_order(sqlite_url, tmp_path, recorder):
     chance = random.Random(20)
-    # Their sum is less than what three messages each must pass, so every one of the kills happens.
-    plans = [Plan(ON_A_MESSAGES_WAY, countdown=chance.randint(1, 24)) for _ in range(20)]
+    plans = [Plan((chance.choice(ON_A_MESSAGES_WAY),), countdown=chance.randint(1, 5)) for _ in range(20)]
     people = [f"p{number}" for number in range(20)]
     with Bot(sqlite_url, tmp_path / "data", recorder, *plans, Plan()) as bot:
 
-        def talks(who: str) -> None:
-            for text, last in (FORGOT, FIRST_ANSWER[-1]), (STORAGE, SECOND_ANSWER[-1]), (RASH, "wording/adverse-event.en"):
-                bot.hears(who, text)
-                recorder.hears(who, last)
+        def talks(who: str) -> list[str]:
+            """Says three things, each after the answer to the one before, and goes on until the kills are over."""
+            expected: list[str] = []
+            for number, (text, answer) in enumerate([*TALK, *[(FORGOT, ["zelvanta/missed-dose"])] * 20]):
+                if number >= len(TALK) and len(bot.exits) == len(plans):
+                    break
+                expected += answer
+                bot.hears(who, text, number)
+                recorder.until(lambda: len(recorder.told(who)) >= len(expected))
+            return expected
 
         with ThreadPoolExecutor(len(people)) as pool:
-            list(pool.map(talks, people))
+            expected = dict(zip(people, pool.map(talks, people), strict=True))
         bot.finishes()
-        assert bot.exits == [-signal.SIGKILL] * 20
-        assert len(bot.killed_at()) == 20
-        print(Counter(bot.killed_at()), recorder.attempts.total())
-    for who in people:
-        assert recorder.told(who) == [*FIRST_ANSWER, *SECOND_ANSWER, "wording/adverse-event.en"]
+        assert bot.exits == [-signal.SIGKILL] * len(plans)
+        assert bot.killed_at() == [point for plan in plans for point in plan.points]
+    assert {who: recorder.told(who) for who in people} == expected
     kept = books(sqlite_url)
     assert sorted(case.conversation for case in kept.cases) == sorted(f"platform:{who}" for who in people)
-    assert [event.kind for case in kept.cases for event in case.events] == ["opened", "message"] * 20
-    assert (kept.fault, kept.decisions) == (None, 60)
+    assert [event.kind for case in kept.cases for event in case.events] == ["opened", "message"] * len(people)
+    assert kept.fault is None
+    assert kept.entries["decided"] == kept.entries["received"] >= len(TALK) * len(people)
+    assert kept.entries["sent"] == len(recorder.shown)

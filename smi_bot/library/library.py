@@ -73,8 +73,12 @@ class Library:
         approvals = self.approvals.get(document, ())
         return verified(content, document, content.version, content.last_author, approvals, self.signers)
 
-    def unapproved(self) -> dict[str, str]:
+    def unapproved(self) -> Mapping[str, str]:
         """Documents that are not approved, and why."""
+        return self._unapproved
+
+    @cached_property
+    def _unapproved(self) -> Mapping[str, str]:
         reasons: dict[str, str] = {}
         for name, content in self.documents():
             try:
@@ -126,18 +130,25 @@ class Library:
         if response is None:
             raise NotApproved(f"{entry}: is not in the library")
         self.approved(f"{response.product}/{response.id}", response)
-        if not self.drafts:
-            self._in_force(response, today)
-        if not self._has_text(response, audience, country):
-            raise NotApproved(f"{entry}: has no approved text for {audience} in {country or 'an unknown country'}")
+        self._meant_for(response, audience, country, today)
         return response
 
     def may_serve(self, entry: str, audience: Audience, country: str | None, today: date) -> bool:
+        """The same by the signatures as they were read, for choosing; what is sent is verified anew."""
+        response = self.entries.get(entry)
+        if response is None or f"{response.product}/{entry}" in self._unapproved:
+            return False
         try:
-            self.servable(entry, audience, country, today)
+            self._meant_for(response, audience, country, today)
         except NotApproved:
             return False
         return True
+
+    def _meant_for(self, response: StandardResponse, audience: Audience, country: str | None, today: date) -> None:
+        if not self.drafts:
+            self._in_force(response, today)
+        if not self._has_text(response, audience, country):
+            raise NotApproved(f"{response.id}: has no approved text for {audience} in {country or 'an unknown country'}")
 
     def _in_force(self, response: StandardResponse, today: date) -> None:
         if not response.in_date(today):

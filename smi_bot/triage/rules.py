@@ -17,6 +17,8 @@ from smi_bot.triage.schema import Grammar, Languages, read_yaml
 
 _LANGUAGES = "languages.yaml"
 _ENGLISH = "en"
+#: Concepts that list other medicines by name.
+_MEDICINES = ("biologic", "immunosuppressant", "interacting")
 _POLITE = ("greeting", "thanks", "filler", "product")
 
 
@@ -28,6 +30,7 @@ class Rules:
     grammars: Mapping[str, CompiledGrammar] = field(repr=False)
     languages: LanguageDetector = field(repr=False)
     services: tuple[CompiledService, ...] = field(repr=False)
+    medicines: frozenset[str] = field(repr=False, default=frozenset())  # other medicines, names of one word
 
     @property
     def english(self) -> CompiledGrammar:
@@ -48,7 +51,13 @@ def load_rules(folder: Path, product: Product) -> Rules:
         raise LibraryError(f"{folder}: no file has 'language: en'; restore the English rules")
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
-    return Rules(_version(sources, languages, product), grammars, build_detector(languages), services)
+    version = _version(sources, languages, product)
+    return Rules(version, grammars, build_detector(languages), services, _medicines(sources[_ENGLISH]))
+
+
+def _medicines(sources: Iterable[Source]) -> frozenset[str]:
+    concepts = [concept for _, content in sources for name, concept in content.concepts.items() if name in _MEDICINES]
+    return frozenset(word for concept in concepts for word in concept.words if " " not in word and "/" not in word)
 
 
 def triage(reading: Reading, rules: Rules) -> Triage:

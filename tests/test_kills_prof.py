@@ -1,0 +1,358 @@
+"""SIGKILL of a real process at every step of a message's way, and a real restart: nothing lost, nothing seen twice."""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import random
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import httpx
+import pytest
+import victim
+from victim import Plan
+
+from escalation import store
+from escalation.case import Case
+from smi_bot import journal
+from smi_bot.database import Database
+
+FORGOT, STORAGE = "what if I forget a tablet?", "how should I store the tablets"
+RASH = "I got a rash after two weeks on Zelvanta"
+FIRST_ANSWER = ["wording/first-contact.en", "zelvanta/missed-dose", "wording/ask-audience.en"]
+TALK = [
+    (FORGOT, FIRST_ANSWER),
+    (STORAGE, ["zelvanta/storage-temperature", "wording/ask-country.en"]),
+    (RASH, ["wording/adverse-event.en"]),
+]
+
+LEASE = 15.0  # seconds after which another worker may take over a claimed send
+PATIENCE = 60.0  # seconds before a test gives up waiting for an event
+
+ON_A_MESSAGES_WAY = ("accepted", "deciding", "decided", "claimed", "half posted", "posted", "sent")
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["victim"])
+
+
+class Recorder:
+    """The platform: shows each reply once, as our web page does, and counts how often it was brought."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, dict[str, str]] = {}  # by id, in the order of arrival
+        self.attempts: Counter[str] = Counter()
+        self.answers = threading.Event()
+        self.answers.set()
+        self._changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                body = self.rfile.read(size)
+                if len(body) < size:  # its sender died
+                    return
+                recorder.take(self.headers["Idempotency-Key"], json.loads(body))
+                recorder.answers.wait(PATIENCE)
+                with suppress(OSError):
+                    self.send_response(200)
+                    self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+    def take(self, id: str, message: dict[str, str]) -> None:
+        with self._changed:
+            self.attempts[id] += 1
+            self.shown.setdefault(id, message)
+            self._changed.notify_all()
+
+    def told(self, who: str) -> list[str]:
+        """Where each text that somebody was shown came from, in order."""
+        sources = [m["source"] for m in list(self.shown.values()) if m["conversation"] == f"platform:{who}"]
+        return [source.split(" v")[0].split(",")[0] for source in sources]
+
+    def until(self, happened: Callable[[], bool]) -> None:
+        with self._changed:
+            assert self._changed.wait_for(happened, PATIENCE), self.shown
+
+    def hears(self, who: str, source: str) -> None:
+        self.until(lambda: source in self.told(who))
+
+    def close(self) -> None:
+        self.answers.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Bot:
+    """The service under a supervisor, which starts it again after each end, with the next plan."""
+
+    def __init__(self, url: str, data_dir: Path, recorder: Recorder, *plans: Plan) -> None:
+        self.exits: list[int] = []
+        self.ended = threading.Event()
+        self.pid = 0
+        self._lives = [(plan, url, data_dir, recorder.port) for plan in plans]
+        self._diary = data_dir / "diary"
+        self._address = ""
+        self._changed = threading.Condition()
+        self._client = httpx.Client(trust_env=False, timeout=PATIENCE)
+        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._supervisor.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lives.clear()
+        if self.is_up():
+            os.kill(self.pid, signal.SIGKILL)
+        self._supervisor.join(PATIENCE)
+        self._client.close()
+
+    def _supervise(self) -> None:
+        while self._lives:
+            life = self._lives.pop(0)
+            address, announced = FORKS.Pipe(duplex=False)
+            born = time.monotonic()
+            process = FORKS.Process(target=victim.live, args=(*life, announced))
+            process.start()
+            announced.close()
+            with suppress(EOFError):
+                self._now(process.pid, address.recv())
+            up = time.monotonic()
+            process.join()
+            print("life", plan_of(life), round(up - born, 2), round(time.monotonic() - up, 2))
+            self.exits.append(process.exitcode)
+            if not self._lives:
+                self.ended.set()
+            self._now(0, "")
+
+    def _now(self, pid: int, address: str) -> None:
+        with self._changed:
+            self.pid, self._address = pid, address
+            self._changed.notify_all()
+
+    def is_up(self) -> bool:
+        with self._changed:
+            self._changed.wait_for(lambda: self._address or self.ended.is_set(), PATIENCE)
+            return bool(self._address)
+
+    def request(self, method: str, path: str, **content: Any) -> httpx.Response:
+        """Asks again, in the next life, what a life did not answer. Raises ConnectionError after the last."""
+        while self.is_up():
+            address = self._address
+            with suppress(httpx.TransportError):
+                return self._client.request(method, f"{address}{path}", **content)
+            with self._changed:
+                self._changed.wait_for(lambda: self._address != address, PATIENCE)
+        raise ConnectionError
+
+    def hears(self, who: str, text: str, number: int = 0) -> None:
+        """A platform brings a message, under the same key each time, until it is accepted."""
+        message = {"key": f"{who}:{number}", "conversation": f"platform:{who}", "text": text}
+        assert self.request("POST", "/platform", json=message).status_code == 200
+
+    def finishes(self) -> None:
+        """Waits until nothing is open."""
+        assert self.request("GET", "/idle").status_code == 200
+
+    def exits_within(self, seconds: float) -> list[int]:
+        with self._changed:
+            self._changed.wait_for(lambda: self.exits, seconds)
+            return list(self.exits)
+
+    def killed_at(self) -> list[str]:
+        return self._diary.read_text().splitlines() if self._diary.exists() else []
+
+
+class Specialist:
+    """Somebody at the desk page, who presses again what was not answered."""
+
+    def __init__(self, bot: Bot) -> None:
+        self._bot = bot
+        page = bot.request("GET", "/desk/login").text
+        self._csrf = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
+        bot.request("POST", "/desk/login", data={"csrf": self._csrf, "name": "Dr. Rao", "password": ""})
+
+    def presses(self, what: str, case: int, **form: str) -> None:
+        answer = self._bot.request("POST", f"/desk/cases/{case}/{what}", json=form, headers={"X-CSRF": self._csrf})
+        assert answer.status_code == 200, answer.text
+
+
+class Books(NamedTuple):
+    """What the database says afterwards."""
+
+    cases: list[Case]
+    fault: str | None
+    entries: Counter[str]  # of the journal, by kind
+
+
+def books(url: str) -> Books:
+    async def read() -> Books:
+        database = Database(url)
+        async with database.reading() as tx:
+            found = Books(
+                sorted(await store.cases(tx), key=lambda case: case.id),
+                (await journal.verify(tx)).fault,
+                Counter([row.kind async for row in journal._rows(tx)]),
+            )
+        await database.close()
+        return found
+
+    return asyncio.run(read())
+
+
+@pytest.fixture(autouse=True)
+def _forks_find_the_victim(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The fork server of Python 3.11 does not hand our path on to what it loads beforehand."""
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
+
+
+@pytest.fixture
+def recorder() -> Iterator[Recorder]:
+    recorder = Recorder()
+    yield recorder
+    recorder.close()
+
+
+@pytest.mark.parametrize(
+    ("point", "of"),
+    [
+        *(("accepted", ""), ("deciding", ""), ("decided", "")),
+        *(("claimed", "r"), ("half posted", "r"), ("posted", "r"), ("sent", "r")),
+        *(
+            ("replying", ""),
+            ("pressed", "reply"),
+            ("claimed", "s"),
+            ("half posted", "s"),
+            ("posted", "s"),
+            ("sent", "s"),
+        ),
+    ],
+)
+def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_order(
+    point, of, database_url, tmp_path, recorder
+):
+    # SQLite has no other workers, so a restart takes its claims back at once; on PostgreSQL they must run out.
+    restart = Plan(late=0 if database_url.startswith("sqlite") else LEASE + 1)
+    with Bot(database_url, tmp_path / "data", recorder, Plan((point,), of), restart) as bot:
+        bot.hears("ann", RASH)
+        recorder.hears("ann", "wording/first-contact.en")
+        (case,) = books(database_url).cases
+        specialist = Specialist(bot)
+        specialist.presses("claim", case.id)
+        specialist.presses("reply", case.id, text="Please show it to a doctor today.", id="press-0001")
+        recorder.hears("ann", "specialist")
+        bot.finishes()
+        assert bot.exits == [-signal.SIGKILL]
+        assert bot.killed_at() == [point]
+    kept = books(database_url)
+    (case,) = kept.cases
+    assert recorder.told("ann") == [
+        "wording/adverse-event.en",
+        "wording/first-contact.en",
+        "wording/specialist-joined.en",
+        "specialist",
+    ]
+    assert [event.kind for event in case.events] == ["opened", "message", "claimed", "replied"]
+    # Delivered and then killed before that was written down: brought again, and shown once by its id.
+    assert recorder.attempts.total() == (5 if point in ("posted", "sent") else 4)
+    assert (kept.fault, kept.entries["decided"], kept.entries["sent"]) == (None, 1, 4)
+
+
+def test_what_a_killed_worker_had_claimed_the_other_sends_when_the_lease_is_over(postgres_url, tmp_path, recorder):
+    doomed = Bot(postgres_url, tmp_path / "one", recorder, Plan(("claimed",), of="r"))
+    other = Bot(postgres_url, tmp_path / "two", recorder, Plan())
+    people = [f"p{number}" for number in range(10)]
+    with doomed, other:
+        for who in people:
+            try:
+                doomed.hears(who, FORGOT)
+            except ConnectionError:
+                other.hears(who, FORGOT)
+        assert doomed.ended.wait(PATIENCE)
+        killed = time.monotonic()
+        other.hears("late", FORGOT)
+        recorder.until(lambda: recorder.told("late") == FIRST_ANSWER)
+        assert time.monotonic() - killed < LEASE / 2  # nobody else waits
+        held = [who for who in people if not recorder.told(who)]
+        assert held
+        recorder.until(lambda: all(recorder.told(who) == FIRST_ANSWER for who in people))
+        assert LEASE - 1 < time.monotonic() - killed < LEASE + 5
+        other.finishes()
+        assert (doomed.exits, other.exits) == ([-signal.SIGKILL], [])
+    assert set(recorder.attempts.values()) == {1}
+    assert books(postgres_url).fault is None
+
+
+@pytest.mark.parametrize("answers", [True, False], ids=["the platform answers", "the platform hangs"])
+def test_sigterm_finishes_what_is_claimed_exits_with_0_within_ten_seconds_and_loses_nothing(
+    answers, sqlite_url, tmp_path, recorder
+):
+    people = [f"p{number}" for number in range(10)]
+    with Bot(sqlite_url, tmp_path / "data", recorder, Plan(), Plan()) as bot:
+        recorder.answers.clear()
+        for who in people:
+            bot.hears(who, FORGOT)
+        recorder.until(lambda: bool(recorder.attempts))
+        os.kill(bot.pid, signal.SIGTERM)
+        if answers:
+            recorder.answers.set()
+        assert bot.exits_within(10) == [0]
+        recorder.answers.set()
+        recorder.until(lambda: all(recorder.told(who) == FIRST_ANSWER for who in people))
+        bot.finishes()
+    assert not answers or set(recorder.attempts.values()) == {1}
+    assert books(sqlite_url).fault is None
+
+
+def test_twenty_kills_while_twenty_conversations_go_on_lose_nothing_and_change_no_order(sqlite_url, tmp_path, recorder):
+    chance = random.Random(20)
+    plans = [Plan((chance.choice(ON_A_MESSAGES_WAY),), countdown=chance.randint(1, 5)) for _ in range(20)]
+    people = [f"p{number}" for number in range(20)]
+    with Bot(sqlite_url, tmp_path / "data", recorder, *plans, Plan()) as bot:
+
+        def talks(who: str) -> list[str]:
+            """Says three things, each after the answer to the one before, and goes on until the kills are over."""
+            expected: list[str] = []
+            for number, (text, answer) in enumerate([*TALK, *[(FORGOT, ["zelvanta/missed-dose"])] * 20]):
+                if number >= len(TALK) and len(bot.exits) == len(plans):
+                    break
+                expected += answer
+                bot.hears(who, text, number)
+                recorder.until(lambda: len(recorder.told(who)) >= len(expected))
+            return expected
+
+        with ThreadPoolExecutor(len(people)) as pool:
+            expected = dict(zip(people, pool.map(talks, people), strict=True))
+        bot.finishes()
+        assert bot.exits == [-signal.SIGKILL] * len(plans)
+        assert bot.killed_at() == [point for plan in plans for point in plan.points]
+    assert {who: recorder.told(who) for who in people} == expected
+    kept = books(sqlite_url)
+    assert sorted(case.conversation for case in kept.cases) == sorted(f"platform:{who}" for who in people)
+    assert [event.kind for case in kept.cases for event in case.events] == ["opened", "message"] * len(people)
+    assert kept.fault is None
+    assert kept.entries["decided"] == kept.entries["received"] >= len(TALK) * len(people)
+    assert kept.entries["sent"] == len(recorder.shown)
+
+def plan_of(life):
+    return life[0]
