@@ -17,8 +17,8 @@ from smi_bot.logs import configure_logs
 #: A day on which the demo library is in force, so that the same decisions are taken whenever this runs.
 BEGINNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
-FULL = Effort(repetitions=3, conversations=60, requesters=20, gentle_messages=24, commit_seconds=1.0, idle_seconds=10.0)
-QUICK = Effort(repetitions=1, conversations=16, requesters=8, gentle_messages=6, commit_seconds=0.5, idle_seconds=3.0)
+FULL = Effort(repetitions=3, conversations=32, requesters=20, gentle_messages=24, commit_seconds=1.0, idle_seconds=10.0)
+QUICK = Effort(repetitions=1, conversations=12, requesters=8, gentle_messages=6, commit_seconds=0.5, idle_seconds=3.0)
 
 
 def main() -> None:

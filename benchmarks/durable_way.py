@@ -47,6 +47,7 @@ class Burst:
     plain_rate: float
     statements: float  # a message
     commits: float  # likewise
+    processor: float  # seconds of this process, likewise
 
 
 @dataclass(slots=True)
@@ -62,7 +63,7 @@ async def measure(
 ) -> AsyncIterator[Figure]:
     async with running(settings, clock, knowledge) as (app, channel):
         await _create_commit_table(app)
-        await _saturate(app, channel, clock, effort, "warm")  # not counted
+        await talk(app, channel, "warm", _texts(0, 10), clock())  # not counted
         bursts = [await _saturate(app, channel, clock, effort, str(i)) for i in range(effort.repetitions)]
         for figure in _at_saturation(f"{name}: {effort.requesters} at once,", bursts):
             yield figure
@@ -80,6 +81,7 @@ def _at_saturation(name: str, bursts: Sequence[Burst]) -> Iterator[Figure]:
     yield middle(f"{name} ratio", [burst.plain_rate / burst.rate for burst in bursts], "plain commits/message")
     yield middle(f"{name} commits", [burst.commits for burst in bursts], "a message")
     yield middle(f"{name} statements", [burst.statements for burst in bursts], "a message")
+    yield middle(f"{name} own CPU", [burst.processor * 1000 for burst in bursts], "ms a message")
     yield from latencies(name, [each for burst in bursts for each in burst.seconds])
 
 
@@ -95,11 +97,12 @@ async def _saturate(app: App, channel: RecordingChannel, clock: Clock, effort: E
             seconds.extend(await talk(app, channel, f"{name}-{number}", texts, clock()))
 
     with _counted() as work:
-        began = time.perf_counter()
+        began, busy = time.perf_counter(), time.process_time()
         await asyncio.gather(*(requester() for _ in range(effort.requesters)))
         await settled(app)
-        rate = len(seconds) / (time.perf_counter() - began)
-    return Burst(seconds, rate, plain_rate, work.statements / len(seconds), work.commits / len(seconds))
+        took, busy = time.perf_counter() - began, time.process_time() - busy
+    count = len(seconds)
+    return Burst(seconds, count / took, plain_rate, work.statements / count, work.commits / count, busy / count)
 
 
 def _texts(first: int, count: int) -> list[str]:

@@ -91,6 +91,7 @@ async def settled(app: App) -> None:
 
 
 async def _open_rows(app: App) -> int:
-    counts = [sa.select(sa.func.count()).where(is_open(table)).scalar_subquery() for table in (InboxRow, OutboxRow)]
+    inbox = sa.select(sa.func.count()).where(is_open(InboxRow)).scalar_subquery()
+    outbox = sa.select(sa.func.count()).where(is_open(OutboxRow)).scalar_subquery()
     async with app.database.reading() as tx:
-        return int((await tx.execute(sa.select(counts[0] + counts[1]))).scalar_one())
+        return int((await tx.execute(sa.select(inbox + outbox))).scalar_one())

@@ -52,6 +52,7 @@ class CardLine:
     text: str
     state: DeliveryState | None = None
     attachments: tuple[Attachment, ...] = ()
+    was_sent: bool = False  # a note that its author sent to the requester afterwards
     can_send: bool = False
     can_retry: bool = False
 
@@ -201,6 +202,7 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         text=_text(event, case, context),
         state=state,
         attachments=_attachments(event, context),
+        was_sent=sent,
         can_send=event.kind == "noted"
         and mine
         and event.actor == context.viewer

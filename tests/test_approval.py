@@ -829,7 +829,7 @@ def test_what_is_not_approved_is_never_looked_for(whole, knowledge, monkeypatch)
     edit(whole / "testamol/dose.md", "5 mg once daily", "500 mg once daily")
     given_to_the_matcher: list[str] = []
 
-    def build_matcher(entries, product):
+    def build_matcher(entries, *_, **__):
         given_to_the_matcher.extend(entry.id for entry in entries)
         return knowledge.matcher
 

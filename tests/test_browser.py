@@ -9,10 +9,8 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from serving import FORGOT, PNG, RASH, Process
-
-pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.async_api import Browser, Page, async_playwright, expect
+from serving import FORGOT, PNG, RASH, Process
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = ["--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"]
@@ -104,7 +102,7 @@ async def act(card, action: str) -> None:
 async def picture(page: Page, name: str) -> None:
     if PICTURES:
         PICTURES.mkdir(exist_ok=True)
-        await page.screenshot(path=PICTURES / f"{name}.png")
+        await page.screenshot(path=PICTURES / f"{name}.png", animations="disabled")
 
 
 async def no_sideways_scroll(page: Page) -> None:
@@ -145,8 +143,8 @@ async def test_the_start_of_a_long_answer_stays_in_view_though_more_follows(brow
 async def test_a_side_effect_goes_to_a_specialist_and_back_though_the_service_is_killed_on_the_way(browser, service):
     gone = r"ERR_CONNECTION|ERR_INCOMPLETE_CHUNKED|ERR_EMPTY_RESPONSE|WebSocket connection"
     async with (
-        visitor(browser, f"{service.url}/chat", away=gone, viewport={"width": 760, "height": 900}) as ann,
-        visitor(browser, f"{service.url}/desk", away=gone, viewport={"width": 1040, "height": 900}) as rao,
+        visitor(browser, f"{service.url}/chat", away=gone, viewport={"width": 700, "height": 1000}) as ann,
+        visitor(browser, f"{service.url}/desk", away=gone, viewport={"width": 1060, "height": 1000}) as rao,
     ):
         await picture(rao, "login")
         await sign_in(rao)
@@ -169,7 +167,7 @@ async def test_a_side_effect_goes_to_a_specialist_and_back_though_the_service_is
         await expect(case.locator('[data-kind="noted"]')).to_contain_text("Ask drug safety")
 
         await act(case, "case_reply")
-        reply = "Thank you, Ann.\nPlease show the rash to a doctor & take <b>no</b> further tablet before that."
+        reply = "Thank you for telling us.\nPlease show the rash to a doctor today & take the box along."
         await rao.get_by_label("Your reply").fill(reply)
         service.kill()
         await expect(ann.locator("#connection")).to_have_attribute("data-state", "lost")
@@ -190,11 +188,10 @@ async def test_a_side_effect_goes_to_a_specialist_and_back_though_the_service_is
         await expect(mine(ann, "It itches")).to_have_attribute("data-state", "received")
         await expect(rao.locator("#reply-dialog [data-changed]")).to_contain_text("It itches at night.")
         await rao.get_by_role("button", name="Preview").click()
-        await expect(rao.locator("#reply-dialog [data-preview]")).to_contain_text("take <b>no</b> further tablet")
+        await expect(rao.locator("#reply-dialog [data-preview]")).to_contain_text("& take the box along.")
         await picture(rao, "desk-reply")
         await rao.locator("#reply-dialog").get_by_role("button", name="Send").click()
         await expect(told(ann, "Please show the rash to a doctor")).to_have_count(1)
-        await expect(told(ann, "Please show the rash")).to_contain_text("take <b>no</b> further tablet")
         await expect(case.locator('[data-kind="replied"]')).to_have_attribute("data-state", "delivered")
         await expect(case.locator('[data-kind="replied"]')).to_contain_text("Delivered")
         await demonstrate(browser, ann, rao)
@@ -222,9 +219,10 @@ async def demonstrate(browser: Browser, ann: Page, rao: Page) -> None:
     if not PICTURES:
         return
     await rao.locator("#status").evaluate("it => it.textContent = ''")
+    await rao.mouse.click(5, 300)  # takes the focus ring away
     sides = [base64.b64encode(await page.screenshot()).decode() for page in (ann, rao)]
-    images = "".join(f'<img height="640" src="data:image/png;base64,{side}">' for side in sides)
-    page = await browser.new_page(viewport={"width": 1300, "height": 660})
+    images = "".join(f'<img height="720" src="data:image/png;base64,{side}">' for side in sides)
+    page = await browser.new_page(viewport={"width": 1297, "height": 740})
     await page.set_content(f'<body style="margin:10px;display:flex;gap:10px;background:#8fa3ab">{images}</body>')
     await page.screenshot(path=CHECKOUT / "docs" / "demo.png")
     await page.close()
@@ -242,6 +240,7 @@ async def test_a_note_is_sent_only_by_its_own_press(ann, rao):
     await expect(told(ann, "please keep the box")).to_have_count(0)
     await rao.get_by_role("button", name="Send to the requester").click()
     await expect(told(ann, "please keep the box")).to_have_count(1)
+    await expect(case.locator('[data-kind="noted"]')).to_contain_text("Internal, sent afterwards")
 
 
 async def test_a_file_reaches_the_desk_and_can_be_downloaded(ann, rao):
@@ -272,7 +271,7 @@ async def test_a_phone_shows_chat_and_desk_without_sideways_scrolling(browser, s
     async with visitor(browser, f"{service.url}/chat", **phone) as page:
         await page.locator("#text").fill(f"{RASH} {'x' * 300} https://example.com/{'y' * 300}")
         await page.locator("#send").tap()
-        await expect(told(page, "drug safety team")).to_have_count(1)
+        await expect(told(page, "I have passed it to our drug safety team")).to_have_count(1)
         await says(page, FORGOT)
         await expect(told(page, "missed-dose, version 1")).to_have_count(1)
         await no_sideways_scroll(page)
@@ -343,7 +342,7 @@ async def test_every_text_can_be_read_in_light_and_dark(browser, service, scheme
     ):
         await expect(ann.locator("#connection")).to_have_attribute("data-state", "open")
         await says(ann, f"{RASH} in {scheme}. {FORGOT}")
-        await expect(told(ann, "drug safety team")).to_have_count(1)
+        await expect(told(ann, "I have passed it to our drug safety team")).to_have_count(1)
         assert await unreadable(rao) == []
         await sign_in(rao)
         case = card(rao, f"in {scheme}")
@@ -398,7 +397,7 @@ async def test_who_comes_back_by_a_link_from_another_site_finds_the_conversation
     async with visitor(browser, f"{service.url}/chat") as page:
         await says(page, FORGOT)
         elsewhere = service.url.replace("127.0.0.1", "localhost")  # another site to a browser
-        await page.goto(f"{elsewhere}/healthz")
+        await page.goto(f"{elsewhere}/desk/login")
         await page.evaluate(
             "url => document.body.append(Object.assign(document.createElement('a'), {href: url, textContent: 'chat'}))",
             f"{service.url}/chat",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from commands import Ended, command
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from libraries import ANSWER, DOSE, FILES, GREETING, NOW, PAGE, PRODUCT, SHELF, signed_library, write
@@ -402,27 +403,18 @@ def test_the_shipped_library_has_nothing_to_complain_about(shipped):
     assert shipped.product.fictional
 
 
-def test_the_command_that_checks_the_library_is_quiet_about_the_shipped_one(monkeypatch, capsys):
-    from smi_bot import cli
-
-    monkeypatch.setattr("sys.argv", ["smi-bot", "library", "check"])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert not end.value.code
-    assert capsys.readouterr() == ("", "")
+def test_the_command_that_checks_the_library_is_quiet_about_the_shipped_one(monkeypatch):
+    monkeypatch.setattr("smi_bot.cli.knowledge", lambda *_: None)  # built once for all tests, by their fixture
+    assert command("library", "check") == Ended(0, "", "")
 
 
-def test_the_command_that_checks_the_library_says_what_is_wrong_with_another(tmp_path, monkeypatch, capsys):
-    from smi_bot import cli
-
+def test_the_command_that_checks_the_library_says_what_is_wrong_with_another(tmp_path):
     folder = signed_library(tmp_path / "library")
     (folder / "triage").symlink_to(RESPONSES / "triage")
     (folder / "testamol" / "shelf.md").write_text(SHELF.replace("**shelf**", "floor"))
-    monkeypatch.setattr("sys.argv", ["smi-bot", "library", "check", "--library", str(folder)])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    assert end.value.code == 1
-    errors = capsys.readouterr().err
+    ended = command("library", "check", "--library", str(folder))
+    assert (ended.code, ended.out) == (1, "")
+    errors = ended.err
     assert "testamol/shelf v1: needs the signatures of two people in two roles" in errors
     assert "wording/emergency.md.j2 is missing; write it" in errors
     assert "wording/page.yaml: field labels: 'helpful' is missing; add it" in errors

@@ -60,7 +60,7 @@ class Page(HTMLParser):
     unknown_decl = handle_decl
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(ANY | PIECES)
 @example("a\n")
 @example("a\r\r    *b*")
@@ -73,7 +73,7 @@ def test_a_persons_words_are_shown_exactly_as_they_were_written(text):
     assert "".join(Page(to_html(markdown)).words).split() == text.split()
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(ANY | PIECES)
 def test_a_persons_words_make_no_mark_tag_or_link(text):
     page = Page(to_html(literal(repair(text))))
@@ -113,7 +113,7 @@ TAGS = {
 }
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=200)
 @given(PIECES | ANY)
 def test_whatever_markdown_is_given_no_html_of_its_own_and_no_unsafe_link_comes_out(markdown):
     page = Page(to_html(repair(markdown)))

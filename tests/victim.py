@@ -7,6 +7,7 @@ its own, forked from a server that has read the knowledge: only that reading is 
 import asyncio
 import functools
 import json
+import multiprocessing
 import os
 import signal
 import sys
@@ -181,6 +182,8 @@ async def _live(plan: Plan, settings: Settings, platform: int, announce: Callabl
         app.join(Platform(platform, reaper))
         beset(app, reaper)
         app.asgi.router.routes.extend(Intake(app).routes)
+        if tests := multiprocessing.parent_process():  # nobody outlives them
+            asyncio.get_running_loop().add_reader(tests.sentinel, os._exit, 1)
         with stop_signals() as stopping:
             await app.run(stopping, announce)
 
