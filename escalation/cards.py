@@ -18,6 +18,7 @@ ActionId = Literal["case_claim", "case_release", "case_reply", "case_note", "cas
 DeliveryState = Literal["queued", "sent", "delivered", "failed"]
 
 
+_BEFORE = timedelta(hours=24)  # how long before a case an automatic answer still belongs to it
 _LIKELY = 0.05  # confidence below which an entry is no suggestion but noise
 
 
@@ -98,6 +99,7 @@ class CardContext:
 
     messages: Mapping[int, InboxRow]
     deliveries: Mapping[str, OutboxRow]
+    bot_replies: Mapping[str, Sequence[OutboxRow]]  # by conversation
     titles: Mapping[str, str]
     windows: Mapping[Priority, timedelta]
     viewer: str
@@ -127,7 +129,7 @@ def card(case: Case, context: CardContext) -> Card:
         suggestions=_suggestions(case, context.titles),
         previous=f"SMI-{case.previous}" if case.previous else None,
         reports=case.reports,
-        thread=tuple(_line(event, case, context, mine=mine) for event in case.events),
+        thread=_thread(case, context, mine=mine),
         actions=_actions(case, mine=mine),
     )
 
@@ -189,13 +191,36 @@ def _suggestions(case: Case, titles: Mapping[str, str]) -> tuple[CardSuggestion,
     return tuple(CardSuggestion(entry, titles.get(entry, entry), score) for entry, score in ranked)
 
 
+def _thread(case: Case, context: CardContext, *, mine: bool) -> tuple[CardLine, ...]:
+    """The case's events and, between them, what the bot told the requester by itself from a day before."""
+    lines = [_line(event, case, context, mine=mine) for event in case.events]
+    since = case.opened_at - _BEFORE
+    until = case.events[-1].at if case.status == "closed" else context.now
+    for row in context.bot_replies.get(case.conversation, ()):
+        if row.settled_at is not None and since <= row.settled_at <= until:
+            lines.append(_told(row, row.settled_at, context.titles))
+    return tuple(sorted(lines, key=lambda line: line.at))
+
+
+def _told(row: OutboxRow, at: datetime, titles: Mapping[str, str]) -> CardLine:
+    part = row.payload["part"]
+    entry = part.get("entry")
+    text = f"{entry}: {titles.get(entry, entry)}" if entry else f"service text: {part.get('wording')}"
+    kind = "answered" if row.state == "sent" else "not delivered"
+    return CardLine(0, at, _moment(at), kind, "bot", "requester", text, "failed" if row.state == "failed" else "sent")
+
+
+def _moment(at: datetime) -> str:
+    return at.strftime("%Y-%m-%d %H:%M UTC")
+
+
 def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> CardLine:
     state = _delivery(event, context)
     sent = any(other.body.get("note") == event.id for other in case.events if other.kind == "replied")
     return CardLine(
         event=event.id,
         at=event.at,
-        at_text=event.at.strftime("%Y-%m-%d %H:%M UTC"),
+        at_text=_moment(event.at),
         kind=event.kind,
         author=pseudonym(case.conversation) if event.actor == "requester" else event.actor,
         audience=event.audience,
@@ -265,6 +290,6 @@ def _actions(case: Case, *, mine: bool) -> tuple[CardAction, ...]:
 def _due_text(due: datetime | None, now: datetime) -> str:
     if due is None:
         return ""
-    minutes = int(abs((due - now).total_seconds()) // 60)
-    length = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"
+    minutes = round(abs((due - now).total_seconds()) / 60)
+    length = f"{minutes} min" if minutes < 120 else f"{round(minutes / 60)} h"
     return f"{length} overdue" if due < now else f"due in {length}"

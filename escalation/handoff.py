@@ -31,8 +31,9 @@ LONGEST_REPLY = 4000
 class CaseHandoff:
     """Cases, as the assistant and the desks act on them."""
 
-    def __init__(self, windows: Mapping[Priority, timedelta]) -> None:
+    def __init__(self, windows: Mapping[Priority, timedelta], home: str | None = None) -> None:
         self._windows = windows
+        self._home = home  # country of a requester who has not named one
 
     # --- from the assistant
 
@@ -220,7 +221,7 @@ class CaseHandoff:
     async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
         conversation = await tx.get_one(ConversationRow, case.conversation)
         if isinstance(part, WordingPart):
-            part = part.model_copy(update={"language": conversation.language, "country": conversation.country})
+            part = part.model_copy(update={"language": conversation.language, "country": conversation.country or self._home})
         reply = Reply(id=key, conversation=conversation.id, channel=conversation.channel, part=part, case=case.id)
         await post_reply(tx, now, reply)
 

@@ -150,6 +150,7 @@ class LocalDesk:
             context = CardContext(
                 messages=await store.messages(tx, message_ids(cases)),
                 deliveries=await store.deliveries(tx, reply_keys(cases)),
+                bot_replies=await store.bot_replies(tx, [case.conversation for case in cases]),
                 titles={entry.id: entry.title for entry in self._library.entries.values()},
                 windows=self._windows,
                 viewer=viewer,

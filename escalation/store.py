@@ -139,6 +139,18 @@ async def deliveries(tx: Transaction, keys: Sequence[str]) -> dict[str, OutboxRo
     return {row.key: row for row in rows}
 
 
+async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str, list[OutboxRow]]:
+    """By conversation: the answers the bot sent by itself, and whatever of its own could not be delivered."""
+    kind = col(OutboxRow.payload)["part"]["kind"].as_string()
+    answered = sa.and_(col(OutboxRow.state) == "sent", kind == "entry")
+    failed = sa.and_(col(OutboxRow.state) == "failed", kind != "specialist")
+    of_bot = (col(OutboxRow.lane).in_(conversations), col(OutboxRow.way) == "delivery", sa.or_(answered, failed))
+    found: dict[str, list[OutboxRow]] = {}
+    for row in (await tx.execute(sa.select(OutboxRow).where(*of_bot).order_by(col(OutboxRow.id)))).scalars():
+        found.setdefault(row.lane, []).append(row)
+    return found
+
+
 async def wrote(tx: Transaction, part: SpecialistPart) -> bool:
     """Whether a specialist really wrote these words to the requester."""
     row = await tx.get(CaseEventRow, part.event)

@@ -135,7 +135,7 @@ async def open_app(
 async def _build(settings: Settings, knowledge: Knowledge, database: Database, clock: Clock, poll: float) -> App:
     inbox, outbox, timers = Inbox(database, clock), Outbox(database, clock), Timers(database, clock)
     windows = sla.windows(settings)
-    handoff = CaseHandoff(windows)
+    handoff = CaseHandoff(windows, settings.country)
     assistant = Assistant(knowledge, handoff, home=settings.country, pause=settings.burst_pause)
     library = knowledge.library
     delivery = Delivery(

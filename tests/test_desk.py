@@ -194,6 +194,24 @@ async def test_a_matched_answer_is_a_suggestion_on_the_card_and_an_unlikely_one_
     assert ", 0 %" not in card
 
 
+async def test_what_the_bot_answered_by_itself_stands_between_the_requesters_messages(ann, rao):
+    await ann.says(FORGOT)
+    await ann.hears("missed-dose, version 1")
+    number = await reported(ann, rao)
+    card = await rao.sees("Answered from the library", case=number)
+    assert "missed-dose: What should I do if I forget a tablet?" in await rao.card(number)
+    assert card == number
+
+
+async def test_a_service_text_that_could_not_be_delivered_shows_on_the_case(ann, rao, app, monkeypatch):
+    async def refusing(rendered):
+        raise Refused("blocked by the requester")
+
+    monkeypatch.setattr(app.web, "send", refusing)
+    number = await reported(ann, rao)
+    await rao.sees("Could not be delivered", "service text: adverse-event", case=number)
+
+
 async def test_a_case_nobody_claims_becomes_overdue_and_the_board_counts_it(rao, case, clock, app):
     card = await rao.card(case)
     assert "due in 4 h" in card

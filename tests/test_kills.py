@@ -120,7 +120,7 @@ class Bot:
     def __init__(self, url: str, data_dir: Path, recorder: Recorder, *plans: Plan) -> None:
         self.exits: list[int] = []
         self.ended = threading.Event()
-        self.pid = 0
+        self.pid = 0  # of the latest life
         self._lives = [(plan, url, data_dir, recorder.port) for plan in plans]
         self._diary = data_dir / "diary"
         self._address = ""
@@ -135,7 +135,8 @@ class Bot:
     def __exit__(self, *_: object) -> None:
         self._lives.clear()
         if self.is_up():
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
         self._supervisor.join(PATIENCE)
         self._client.close()
 
@@ -146,17 +147,18 @@ class Bot:
             process = FORKS.Process(target=victim.live, args=(*life, announced))
             process.start()
             announced.close()
-            with suppress(EOFError):
-                self._now(process.pid, address.recv())
+            self.pid = process.pid
+            with suppress(EOFError):  # it ended before it was up
+                self._now(address.recv())
             process.join()
             self.exits.append(process.exitcode)
             if not self._lives:
                 self.ended.set()
-            self._now(0, "")
+            self._now("")
 
-    def _now(self, pid: int, address: str) -> None:
+    def _now(self, address: str) -> None:
         with self._changed:
-            self.pid, self._address = pid, address
+            self._address = address
             self._changed.notify_all()
 
     def is_up(self) -> bool:
@@ -258,6 +260,7 @@ def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_o
         (case,) = books(database_url).cases
         specialist = Specialist(bot)
         specialist.presses("claim", case.id)
+        bot.finishes()
         specialist.presses("reply", case.id, text="Please show it to a doctor today.", id="press-0001")
         recorder.shows("ann", [*told, "wording/specialist-joined.en", "specialist"])
         assert time.monotonic() - began < LEASE

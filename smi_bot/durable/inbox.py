@@ -44,7 +44,9 @@ class Inbox:
         row = {"key": key, "lane": lane, "kind": kind, "payload": payload, "received_at": now, "next_attempt_at": now}
         async with self._database.transaction() as tx:
             insert = sqlite.insert if self._database.is_sqlite else postgresql.insert
-            statement = insert(InboxRow).values(state="open", failures=0, **row).on_conflict_do_nothing(index_elements=["key"])
+            statement = (
+                insert(InboxRow).values(state="open", failures=0, **row).on_conflict_do_nothing(index_elements=["key"])
+            )
             is_new = (await tx.execute(statement.returning(col(InboxRow.id)))).scalar() is not None
             if is_new:
                 await tx.execute(self._hurry(lane, now))
