@@ -196,9 +196,8 @@ def _thread(case: Case, context: CardContext, *, mine: bool) -> tuple[CardLine, 
     lines = [_line(event, case, context, mine=mine) for event in case.events]
     since = case.opened_at - _BEFORE
     until = case.events[-1].at if case.status == "closed" else context.now
-    for row in context.bot_replies.get(case.conversation, ()):
-        if row.settled_at is not None and since <= row.settled_at <= until:
-            lines.append(_told(row, row.settled_at, context.titles))
+    told = [(row, row.settled_at) for row in context.bot_replies.get(case.conversation, ()) if row.settled_at]
+    lines += [_told(row, at, context.titles) for row, at in told if since <= at <= until]
     return tuple(sorted(lines, key=lambda line: line.at))
 
 

@@ -221,7 +221,9 @@ class CaseHandoff:
     async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
         conversation = await tx.get_one(ConversationRow, case.conversation)
         if isinstance(part, WordingPart):
-            part = part.model_copy(update={"language": conversation.language, "country": conversation.country or self._home})
+            part = part.model_copy(
+                update={"language": conversation.language, "country": conversation.country or self._home}
+            )
         reply = Reply(id=key, conversation=conversation.id, channel=conversation.channel, part=part, case=case.id)
         await post_reply(tx, now, reply)
 

@@ -133,9 +133,7 @@ def open_service(
 
 
 @pytest.fixture
-async def service(
-    database_url: str, clock: Clock, tmp_path: Path, knowledge: Knowledge
-) -> AsyncIterator[Service]:
+async def service(database_url: str, clock: Clock, tmp_path: Path, knowledge: Knowledge) -> AsyncIterator[Service]:
     """The whole service on each database, with a fake requester's channel and a speaking fake desk."""
     async with _opener(database_url, clock, tmp_path, knowledge)() as service:
         yield service
@@ -146,9 +144,16 @@ def _opener(
 ) -> Callable[..., AbstractAsyncContextManager[Service]]:
     @asynccontextmanager
     async def open_service(know: Knowledge = knowledge, **overrides: object) -> AsyncIterator[Service]:
-        values: dict[str, Any] = {"data_dir": tmp_path / "data", "database_url": database_url, "burst_pause": 0.0, **overrides}
+        values: dict[str, Any] = {
+            "data_dir": tmp_path / "data",
+            "database_url": database_url,
+            "burst_pause": 0.0,
+            **overrides,
+        }
         async with AsyncExitStack() as stack:
-            app = await stack.enter_async_context(open_app(Settings(_env_file=None, **values), clock, knowledge=know, poll=1.0))
+            app = await stack.enter_async_context(
+                open_app(Settings(_env_file=None, **values), clock, knowledge=know, poll=1.0)
+            )
             channel = FakeChannel(app.inbox, clock, app.database.bell)
             app.join(channel)
             working = asyncio.create_task(app.loop.run())

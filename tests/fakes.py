@@ -57,7 +57,9 @@ class FakeChannel:
         self.received: list[Rendered] = []
         self.troubles: list[TryAgain | Refused | Exception] = []  # raised, one a send, before anything is delivered
 
-    async def says(self, text: str, who: str = "ann", key: str | None = None, files: tuple[Attachment, ...] = ()) -> bool:
+    async def says(
+        self, text: str, who: str = "ann", key: str | None = None, files: tuple[Attachment, ...] = ()
+    ) -> bool:
         return await enqueue(self._inbox, self.inquiry(text, who, key, files))
 
     async def presses(self, action: Action, who: str = "ann") -> bool:

@@ -28,7 +28,11 @@ async def test_an_approved_question_gets_its_approved_answer_with_feedback_butto
 async def test_first_contact_explains_itself_once_and_asks_audience_and_country_once(service):
     await service.requester.says(FORGOT)
     await service.requester.hears("wording/ask-audience.en")
-    assert service.requester.sources() == ["wording/first-contact.en", "zelvanta/missed-dose", "wording/ask-audience.en"]
+    assert service.requester.sources() == [
+        "wording/first-contact.en",
+        "zelvanta/missed-dose",
+        "wording/ask-audience.en",
+    ]
     await service.requester.presses(Action(verb="audience", value="hcp"))
     await service.requester.hears("wording/ask-country.en")
     await service.requester.presses(Action(verb="country", value="DE"))
@@ -47,7 +51,9 @@ async def test_acceptance_of_the_notice_is_journalled_with_its_version(service):
     await service.requester.hears("wording/notice-thanks.en")
     async with service.app.database.reading() as tx:
         row = (await tx.execute(sa.select(ConversationRow))).scalar_one()
-        pressed = (await tx.execute(sa.select(journal.JournalRow).where(journal.JournalRow.kind == "pressed"))).scalars()
+        pressed = (
+            await tx.execute(sa.select(journal.JournalRow).where(journal.JournalRow.kind == "pressed"))
+        ).scalars()
         assert row.notice_accepted == row.notice_version == 1
         assert [(entry.body["verb"], entry.body["value"]) for entry in pressed] == [("accept-notice", "1")]
 

@@ -207,6 +207,42 @@ async def test_a_lane_that_waits_does_not_hold_up_another(database, clock):
     assert platform.sent == ["b1"]
 
 
+async def test_a_send_that_hangs_holds_up_its_own_lane_only(database, clock):
+    outbox, release = Outbox(database, clock), asyncio.Event()
+
+    class Hanging(Platform):
+        async def send(self, row: OutboxRow) -> Sent:
+            if row.lane == "a":
+                await release.wait()
+            return await super().send(row)
+
+    outbox.sent_by({"w": (platform := Hanging())})
+    await queue(database, clock(), "a1")
+    await queue(database, clock(), "b1", lane="b")
+    stepping = asyncio.create_task(drained(outbox))
+    await queue(database, clock(), "b2", lane="b")
+    while platform.sent != ["b1", "b2"]:
+        await asyncio.sleep(0.01)
+    release.set()
+    await stepping
+    assert platform.sent == ["b1", "b2", "a1"]
+
+
+async def test_what_is_sent_is_not_sent_again_because_its_follow_up_broke(database, clock):
+    class Broken(Platform):
+        async def settled(self, tx, row, now):
+            raise ValueError
+
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"w": (platform := Broken())})
+    await queue(database, clock(), "1", "2")
+    await drained(outbox)
+    clock.advance(minutes=5)
+    await drained(outbox)
+    assert platform.sent == ["1", "2"]
+    assert (await the_row(database, OutboxRow, "1")).error == "follow-up: ValueError"
+
+
 async def test_a_permanent_refusal_fails_at_once_and_the_next_one_goes_out(database, clock):
     outbox = Outbox(database, clock)
     outbox.sent_by({"w": (platform := Platform(Refused("blocked by the person")))})
@@ -247,6 +283,7 @@ async def test_a_claim_that_ran_out_is_taken_over_and_the_late_settlement_does_n
     await drained(other)
     release.set()
     await sending
+    await slow.finish()
     assert platform.settled_states == ["sent"]
     assert late.settled_states == []
 
@@ -268,7 +305,7 @@ async def test_claims_of_an_earlier_life_are_cleared_on_sqlite_only(database, cl
     outbox = Outbox(database, clock)
     outbox.sent_by({"w": (platform := Platform())})
     await queue(database, clock(), "1")
-    await outbox._claim()
+    await outbox._claim(1)
     await outbox.clear_claims()
     await drained(outbox)
     assert platform.sent == (["1"] if database.is_sqlite else [])

@@ -77,6 +77,9 @@ class Inbox:
             await self._failed(head, error)
         return True
 
+    async def finish(self) -> None:
+        """A step leaves nothing under way."""
+
     async def idle_seconds(self) -> float | None:
         """Seconds until the next row is due; None where none is open."""
         async with self._database.reading() as tx:

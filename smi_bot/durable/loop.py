@@ -24,7 +24,13 @@ class Steps(Protocol):
         """Does one piece of work; False where there is none."""
         ...
 
-    async def idle_seconds(self) -> float | None: ...
+    async def idle_seconds(self) -> float | None:
+        """Seconds until something is due; None where nothing is."""
+        ...
+
+    async def finish(self) -> None:
+        """Waits for what outlives a step."""
+        ...
 
 
 class Loop:
@@ -56,6 +62,7 @@ class Loop:
                 with suppress(TimeoutError):
                     async with asyncio.timeout(await self._pause(name, work)):
                         await event.wait()
+        await work.finish()
 
     async def _step(self, name: str, work: Steps) -> bool:
         try:

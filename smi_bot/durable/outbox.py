@@ -7,6 +7,7 @@ from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from smi_bot.database import Database, Transaction
@@ -14,6 +15,8 @@ from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_heads, is_open, 
 from smi_bot.errors import Refused, TryAgain
 
 log = structlog.get_logger()
+
+_LOOK = 1.0  # seconds between looks for what became due while sends are under way
 
 
 class Sent(NamedTuple):
@@ -66,6 +69,7 @@ class Outbox:
         self._ceiling = ceiling
         self._at_once = at_once
         self._senders: Mapping[str, Sender] = {}
+        self._sending: set[asyncio.Task[None]] = set()
 
     def sent_by(self, senders: Mapping[str, Sender]) -> None:
         self._senders = senders
@@ -78,20 +82,44 @@ class Outbox:
                 await tx.execute(held.values(next_attempt_at=self._clock()))
 
     async def step(self) -> bool:
-        """Claims the due heads of some lanes and sends them side by side; False where nothing is due."""
-        rows = await self._claim()
-        await asyncio.gather(*(self._send(row) for row in rows))
-        return bool(rows)
+        """Claims the due heads of some lanes and sends them side by side; False where nothing is under way.
+
+        Returns when the first of them is done or more is queued: a send that hangs holds up its own lane only.
+        """
+        with self._database.bell.ear("outbox") as more:
+            free = self._at_once - len(self._sending)
+            rows = await self._claim(free) if free else ()
+            self._sending |= {asyncio.create_task(self._send(row)) for row in rows}
+            if not self._sending:
+                return False
+            ringing = asyncio.create_task(more.wait())
+            await asyncio.wait({*self._sending, ringing}, timeout=_LOOK, return_when=asyncio.FIRST_COMPLETED)
+            ringing.cancel()
+        self._collect()
+        return True
+
+    async def finish(self) -> None:
+        """Waits for what is under way."""
+        if self._sending:
+            await asyncio.wait(self._sending)
+            self._collect()
+
+    def _collect(self) -> None:
+        """Forgets what is done; raises what the database said to it."""
+        done = {task for task in self._sending if task.done()}
+        self._sending -= done
+        for task in done:
+            task.result()
 
     async def idle_seconds(self) -> float | None:
         async with self._database.reading() as tx:
             due = (await tx.execute(next_due(OutboxRow))).scalar()
         return None if due is None else max(0.0, (due - self._clock()).total_seconds())
 
-    async def _claim(self) -> Sequence[OutboxRow]:
+    async def _claim(self, limit: int) -> Sequence[OutboxRow]:
         now = self._clock()
         async with self._database.transaction() as tx:
-            rows = (await tx.execute(due_heads(OutboxRow, now, self._at_once))).scalars().all()
+            rows = (await tx.execute(due_heads(OutboxRow, now, limit))).scalars().all()
             for row in rows:
                 row.attempts += 1
                 row.next_attempt_at = now + self._lease
@@ -123,14 +151,25 @@ class Outbox:
 
     async def _settle(self, row: OutboxRow, sender: Sender, **values: Any) -> None:
         now = self._clock()
-        async with self._database.transaction() as tx:
-            statement = self._while_ours(row).values(**values, settled_at=now)
-            settled = (await tx.execute(statement.returning(OutboxRow))).scalars().first()
-            if settled is None:  # our lease ran out and another worker took it
-                log.warning("outbox claim lost", row=row.id)
-                return
-            await sender.settled(tx, settled, now)
-            tx.rings.add(row.lane)
+        try:
+            async with self._database.transaction() as tx:
+                settled = await self._mark(tx, row, now, **values)
+                if settled is not None:
+                    await sender.settled(tx, settled, now)
+        except (SQLAlchemyError, OSError):
+            raise
+        except Exception as error:  # it is sent: whatever was to follow must not have it sent again
+            log.error("outbox follow-up failed", row=row.id, error=type(error).__name__, exc_info=error)
+            async with self._database.transaction() as tx:
+                await self._mark(tx, row, now, **{**values, "error": f"follow-up: {type(error).__name__}"})
+
+    async def _mark(self, tx: Transaction, row: OutboxRow, now: datetime, **values: Any) -> OutboxRow | None:
+        statement = self._while_ours(row).values(**values, settled_at=now)
+        settled = (await tx.execute(statement.returning(OutboxRow))).scalars().first()
+        if settled is None:  # our lease ran out and another worker took it
+            log.warning("outbox claim lost", row=row.id)
+        tx.rings.add(row.lane)
+        return settled
 
     def _while_ours(self, row: OutboxRow) -> sa.Update:
         ours = (col(OutboxRow.id) == row.id, is_open(OutboxRow), col(OutboxRow.attempts) == row.attempts)

@@ -57,6 +57,9 @@ class Timers:
             await self._failed(row, error)
         return True
 
+    async def finish(self) -> None:
+        """A step leaves nothing under way."""
+
     async def idle_seconds(self) -> float | None:
         async with self._database.reading() as tx:
             due = (await tx.execute(next_due(TimerRow))).scalar()

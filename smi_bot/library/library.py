@@ -148,7 +148,9 @@ class Library:
         if not self.drafts:
             self._in_force(response, today)
         if not self._has_text(response, audience, country):
-            raise NotApproved(f"{response.id}: has no approved text for {audience} in {country or 'an unknown country'}")
+            raise NotApproved(
+                f"{response.id}: has no approved text for {audience} in {country or 'an unknown country'}"
+            )
 
     def _in_force(self, response: StandardResponse, today: date) -> None:
         if not response.in_date(today):
