@@ -9,13 +9,13 @@ from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import NotApproved, Refused, TryAgain
-from smi_bot.inquiry import Button, Channel, Choice, EntryPart, Part, Rendered, Reply, SpecialistPart, WordingPart
+from smi_bot.inquiry import Button, Channel, EntryPart, Rendered, Reply, SpecialistPart, WordingPart
 from smi_bot.library import Library
 from smi_bot.markup import literal
 from smi_bot.replies import label_of
 
-#: Whether a specialist really wrote these words.
-Vouch = Callable[[Transaction, SpecialistPart], Awaitable[bool]]
+#: Whether a specialist really wrote these words to this conversation.
+Vouch = Callable[[Transaction, SpecialistPart, str], Awaitable[bool]]
 #: Told that an approved answer was withdrawn between the decision and the sending.
 Withdrawn = Callable[[Transaction, Reply, datetime], Awaitable[None]]
 #: Told that a reply on a case is now sent or failed.
@@ -62,7 +62,7 @@ class Delivery:
 
     async def render(self, reply: Reply) -> Rendered:
         """The words of a reply. Raises NotApproved unless every one of them may be sent now."""
-        markdown, source = await self._words(reply.part)
+        markdown, source = await self._words(reply)
         return Rendered(
             reply=reply.id,
             conversation=reply.conversation,
@@ -70,24 +70,27 @@ class Delivery:
             source=source,
             author="specialist" if isinstance(reply.part, SpecialistPart) else "bot",
             language=reply.part.language if isinstance(reply.part, WordingPart) else "en",
-            buttons=tuple(self._button(choice, reply.id) for choice in reply.choices),
+            buttons=self._buttons(reply),
         )
 
-    async def _words(self, part: Part) -> tuple[str, str]:
-        match part:
-            case EntryPart():
+    async def _words(self, reply: Reply) -> tuple[str, str]:
+        match reply.part:
+            case EntryPart() as part:
                 return self._library.entry_markdown(part, self._clock())
-            case WordingPart():
+            case WordingPart() as part:
                 return self._library.wording_markdown(part, self._clock())
-            case SpecialistPart():
+            case SpecialistPart() as part:
                 async with self._database.reading() as tx:
-                    if not await self._vouch(tx, part):
+                    if not await self._vouch(tx, part, reply.conversation):
                         raise NotApproved("no specialist wrote these words")
                 return literal(part.text), f"specialist, case event {part.event}"
 
-    def _button(self, choice: Choice, reply: str) -> Button:
-        action = choice.action.model_copy(update={"reply": reply})
-        return Button(text=label_of(choice.action, self._library), action=action)
+    def _buttons(self, reply: Reply) -> tuple[Button, ...]:
+        today = self._clock().date()
+        if reply.choices:
+            self._library.check_labels(today)
+        actions = [choice.action.model_copy(update={"reply": reply.id}) for choice in reply.choices]
+        return tuple(Button(text=label_of(action, self._library, today), action=action) for action in actions)
 
     async def settled(self, tx: Transaction, row: OutboxRow, now: datetime) -> None:
         reply = Reply.model_validate(row.payload)
@@ -104,7 +107,12 @@ class Delivery:
             digest=journal.digest(sent.get("salt", ""), sent.get("markdown", "")),
         )
         is_withdrawn = row.state == "failed" and (row.error or "").startswith(_UNAPPROVED)
-        if is_withdrawn and isinstance(reply.part, EntryPart):
+        if is_withdrawn and _answers(reply):
             await self._withdrawn(tx, reply, now)
         elif reply.case is not None:
             await self._case_settled(tx, reply.case, now)
+
+
+def _answers(reply: Reply) -> bool:
+    """Whether it carries or offers answers: losing it silently would leave a question without one."""
+    return isinstance(reply.part, EntryPart) or any(choice.action.verb == "answer" for choice in reply.choices)

@@ -28,6 +28,7 @@ from smi_bot.conversations import history, moment
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, is_open
+from smi_bot.errors import NotApproved
 from smi_bot.inquiry import Action, Attachment, Inquiry, PromptedBy, Rendered
 from smi_bot.library import Library
 from smi_bot.markup import to_html
@@ -294,11 +295,18 @@ class WebChannel:
             "id": inquiry.key.rpartition(":")[2],
             "from": "you",
             "html": None,
-            "text": label_of(inquiry.action, self._library) if inquiry.action else inquiry.text,
+            "text": self._pressed(inquiry.action) if inquiry.action else inquiry.text,
             "language": "en",
             "buttons": [],
             "attachments": [attachment.model_dump() for attachment in inquiry.attachments],
         }
+
+    def _pressed(self, action: Action) -> str:
+        """What the button said; one that may no longer be shown is named as a button only."""
+        try:
+            return label_of(action, self._library, self._clock().date())
+        except NotApproved:
+            return self._library.label("pressed")
 
 
 def _id_of(text: str) -> str:

@@ -151,10 +151,12 @@ async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str
     return found
 
 
-async def wrote(tx: Transaction, part: SpecialistPart) -> bool:
-    """Whether a specialist really wrote these words to the requester."""
+async def wrote(tx: Transaction, part: SpecialistPart, conversation: str) -> bool:
+    """Whether a specialist really wrote these words, and to this requester."""
     row = await tx.get(CaseEventRow, part.event)
-    return row is not None and row.kind == "replied" and row.body.get("text") == part.text
+    if row is None or row.kind != "replied" or row.body.get("text") != part.text:
+        return False
+    return (await tx.get_one(CaseRow, row.case_id)).conversation == conversation
 
 
 def _id(id: int | None) -> int:

@@ -5,6 +5,7 @@ import os
 import secrets
 import signal
 import socket
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
@@ -165,6 +166,7 @@ async def _build(settings: Settings, knowledge: Knowledge, database: Database, c
 def _prepare_data_dir(settings: Settings) -> None:
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        tempfile.TemporaryFile(dir=settings.data_dir).close()
     except OSError as error:
         raise SettingsError(
             f"SMI_DATA_DIR: {settings.data_dir}: {error.strerror}; name a folder we may write"

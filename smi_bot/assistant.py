@@ -9,7 +9,6 @@ from datetime import date
 
 from smi_bot.decision import (
     PRECEDENCE,
-    URGENT,
     Answer,
     Candidate,
     Clarify,
@@ -78,9 +77,7 @@ def decide(
     held = case is not None and case.owner is not None
     if held:
         return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
-    if found.leading in URGENT:
-        return _escalate(found, grounds, "safety text at once")
-    if message.action is not None:
+    if message.action is not None and not found.signals:
         return _pressed(message.action, conversation, knowledge.library, grounds, today)
     grounds = replace(grounds, match=_match(reading, conversation, knowledge.library, knowledge.matcher, today))
     if found.signals:

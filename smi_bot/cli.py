@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from sqlalchemy.exc import SQLAlchemyError
 
 from channels.console import ConsoleChannel
 from smi_bot import journal, trying
@@ -40,6 +41,12 @@ def main() -> None:
     except SmiError as error:
         for line in str(error).splitlines():
             typer.echo(f"smi-bot: {line}", err=True)
+        sys.exit(2)
+    except SQLAlchemyError as error:
+        kind = type(error).__name__
+        typer.echo(
+            f"smi-bot: SMI_DATABASE_URL: the database cannot be used ({kind}); check address and rights", err=True
+        )
         sys.exit(2)
 
 

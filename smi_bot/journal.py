@@ -7,7 +7,7 @@ salted digest of it, so that erasing a message leaves the chain whole and says n
 
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -136,7 +136,7 @@ async def _changed_text(tx: Transaction, row: JournalRow) -> str | None:
     if row.kind == "received":
         inbound = await tx.get(InboxRow, row.body["message"])
         stored = inbound.payload if inbound else None
-        text = (stored or {}).get("text", "")
+        text = _words(stored or {})
     elif row.kind == "sent":
         outbound = await tx.get(OutboxRow, row.body["reply"])
         stored = outbound.sent if outbound else None
@@ -145,10 +145,15 @@ async def _changed_text(tx: Transaction, row: JournalRow) -> str | None:
         return None
     if stored is None:
         return f"entry {row.seq}: the message it names is gone"
-    if stored.get("erased") and not text:
+    if stored.get("erased") and not text.strip():
         return None
     same = digest(stored.get("salt", ""), text) == row.body["digest"]
     return None if same else f"entry {row.seq}: the text of the message it names was changed"
+
+
+def _words(payload: Mapping[str, Any]) -> str:
+    """What a stored message says: its text and the names of its files."""
+    return "\n".join([payload.get("text", ""), *(each["name"] for each in payload.get("attachments", ()))])
 
 
 async def decisions_on(tx: Transaction, message: int) -> list[JournalRow]:

@@ -341,7 +341,7 @@ class _Asked:
                 sent_at=inquiry.sent_at.isoformat(),
                 prompted_by=inquiry.prompted_by,
                 attachments=[attachment.id for attachment in inquiry.attachments],
-                digest=journal.digest(salt, inquiry.text),
+                digest=journal.digest(salt, readable(inquiry)),
             )
 
     def evidence(self, signals: Sequence[Signal]) -> tuple[Evidence, ...]:

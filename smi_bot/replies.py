@@ -1,6 +1,7 @@
 """From a decision to what is said: which approved texts, in which order, under which buttons. Pure; no words here."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import NamedTuple
 
 import pycountry
@@ -122,12 +123,11 @@ def country_label(country: str | None, library: Library) -> str:
     return library.label(f"country-{country}" if known else "country-other")
 
 
-def label_of(action: Action, library: Library) -> str:
-    """The approved words on a button."""
+def label_of(action: Action, library: Library, today: date) -> str:
+    """The approved words on a button. Raises NotApproved."""
     match action.verb:
         case "answer":
-            entry = library.entries.get(action.value)
-            return entry.title if entry else library.label("pressed")
+            return library.title(action.value, today)
         case "audience":
             return library.label(f"audience-{action.value}")
         case "country":

@@ -227,7 +227,7 @@ def a_delivery(
 ) -> Delivery:
     """The real last step before a requester reads something; `wrote`: whether a specialist wrote these words."""
 
-    async def vouch(tx, part: SpecialistPart) -> bool:
+    async def vouch(tx, part: SpecialistPart, conversation: str) -> bool:
         return wrote is not None and wrote(part)
 
     async def nothing(*args) -> None:

@@ -351,9 +351,6 @@ def test_an_emergency_is_found_in_the_middle_of_one_long_message(knowledge, befo
     assert decision.leading in URGENT
 
 
-@pytest.mark.xfail(
-    reason="assistant._pressed answers without looking at signals in the text that came with a press", strict=True
-)
 def test_a_side_effect_told_together_with_a_press_is_not_answered(knowledge):
     message = Message((RASH,), action=Action(verb="answer", value="missed-dose"))
     decision = decide(message, Conversation(id="a", channel="b", country="US"), None, knowledge, TODAY)

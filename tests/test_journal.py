@@ -391,7 +391,6 @@ async def test_an_empty_journal_is_intact(database, monkeypatch):
     assert (ended.code, ended.out) == (0, f"intact: 0 entries, head {'0' * 64}\n")
 
 
-@pytest.mark.xfail(reason="the command line shows a traceback where the database cannot be opened", strict=True)
 def test_without_a_database_the_command_ends_with_one_line(tmp_path):
     ended = subprocess.run(
         [sys.executable, "-m", "smi_bot.cli", "journal", "verify"],

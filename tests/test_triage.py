@@ -32,6 +32,14 @@ def labels(text: str, rules: Rules) -> set[Label]:
 
 
 EMERGENCIES = [
+    "lips the size of sausages, five minutes after my tablet",
+    "somebody is sitting on my chest, that's how it feels",
+    "her words come out all jumbled",
+    "my grandson thought they were sweets and ate three tablets",
+    "polished off the whole packet, feeling drowsy",
+    "bp 75/45 and widespread urticaria, adrenaline given",
+    "fainted and my heart is hammering",
+    "right hand suddenly gone limp",
     "my throat is closing up",
     "he collapsed after his tablet and isn't breathing right",
     "crushing chest pain since an hour",
@@ -47,6 +55,11 @@ EMERGENCIES = [
     "he's turning blue",
 ]
 SELF_HARM = [
+    "there is no point in living like this",
+    "i have written goodbye letters to the kids",
+    "i feel like steering into a lorry",
+    "they'd be happier if i was gone",
+    "my son has been self harming",
     "i don't want to be here any more, thinking of killing myself",
     "would 40 of these be enough to kill me",
     "im gonna end it tonight",
@@ -54,6 +67,13 @@ SELF_HARM = [
     "what dose would be fatal",
 ]
 ADVERSE_EVENTS = [
+    "coffee tastes of metal these days",
+    "been stuck on the toilet since sunday",
+    "eyelashes coming out in tufts",
+    "anyone else bruising from this?",
+    "since i take it i burst into tears over nothing",
+    "plts 92 on zelvanta, hold?",
+    "pt dx'd w/ shingles on treatment",
     "hubby started the tablets and now he's covered in red bumps",
     "cannot keep anything down",
     "ears have been ringing nonstop",
@@ -72,6 +92,9 @@ ADVERSE_EVENTS = [
     "diarhea and nausia since monday",
 ]
 SPECIAL_SITUATIONS = [
+    "it does nowt for me after ten weeks",
+    "took itraconazole alongside it for 6 days",
+    "my cousin borrowed two of my pills",
     "I took 3 by accident this morning",
     "just realised I've been taking two a day instead of one",
     "i found out yesterday that i'm pregnant, been on this since january",
@@ -85,6 +108,9 @@ SPECIAL_SITUATIONS = [
     "worked for a year then stopped working",
 ]
 COMPLAINTS = [
+    "the tablets are pink instead of yellow",
+    "grit inside the bottle",
+    "no imprint on one side of the tablets",
     "two tablets missing from the pack",
     "the seal on the bottle was broken when I got it",
     "my tablets went all crumbly",
@@ -94,6 +120,9 @@ COMPLAINTS = [
     "bottle only had 27 in",
 ]
 OFF_LABEL = [
+    "could i take two a day",
+    "shall I halve the dose to make it last",
+    "is it only for adults or can my 9 year old take it",
     "does it help for lupus?",
     "can my daughter who is 12 have it",
     "can I take one every other day",
@@ -106,6 +135,8 @@ OFF_LABEL = [
 PERSON = ["I want to speak to a human", "please call me back", "nobody answered my message", "get me a real person"]
 PRIVACY = ["please delete my data", "who can read my messages", "I revoke my consent", "unsubscribe"]
 ORDINARY = [
+    "are tablets bigger than paracetamol",
+    "what do the studies say about tiredness",
     "what are the side effects",
     "does it cause nausea",
     "how common is headache",
@@ -127,6 +158,11 @@ ORDINARY = [
     "will it make me gain weight",
 ]
 FRIGHTENING = [
+    "no chest pain here, can I have wine",
+    "I never had breathing trouble, do I need a scan first",
+    "in my novel the villain overdoses on pills, could it be zelvanta",
+    "which signs mean I should call an ambulance",
+    "there is no point in taking it twice, is there",
     "I had a heart attack in 2015, can I take zelvanta?",
     "before I start: could I die from this?",
     "My psoriasis itches like mad, would zelvanta calm that down?",

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from functools import cached_property
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, TypeVar
 
-from jinja2 import DictLoader, StrictUndefined, TemplateError, TemplateSyntaxError
+from jinja2 import DictLoader, StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.meta import find_referenced_templates, find_undeclared_variables
 from jinja2.sandbox import SandboxedEnvironment
 from pydantic import BaseModel
@@ -19,6 +19,7 @@ from smi_bot.library.model import Approval, Contact, Page, Product, Signer, Stan
 #: Contacts of requesters outside every label region, or whose country is unknown.
 ELSEWHERE = "OTHER"
 
+Dated = TypeVar("Dated", StandardResponse, Wording, Page)
 
 #: Service texts that the bot may have to send; a library without one of them is incomplete.
 REQUIRED_WORDINGS = (
@@ -184,28 +185,52 @@ class Library:
 
     def wording_markdown(self, part: WordingPart, now: datetime) -> tuple[str, str]:
         """A service text in the requester's language, else in English. Raises NotApproved."""
-        tried = (part.language, "en")
-        wording = next((w for lang in tried if (w := self.wordings.get((part.wording, lang)))), None)
-        if wording is None or self.product is None:
-            raise NotApproved(f"wording/{part.wording}: is not in the library")
+        wording = self._wording(part, now.date())
         document = f"wording/{wording.id}.{wording.language}"
-        self.approved(document, wording)
-        self.approved(f"{self.product.id}/product", self.product)  # its names and numbers are part of the text
-        if not self.drafts and not wording.in_date(now.date()):
-            raise NotApproved(f"{document}: is served from {wording.effective} until {wording.expires}")
         context = {"product": self.product, "contact": self._contact(part.country), "fields": part.fields}
         return _render(document, wording.body, context), f"{document} v{wording.version}"
+
+    def _wording(self, part: WordingPart, today: date) -> Wording:
+        """What may be sent of a wording: a translation that may not must not take the English text with it."""
+        if self.product is None:
+            raise NotApproved("product.yaml: is missing")
+        self.approved(f"{self.product.id}/product", self.product)  # its names and numbers are part of the text
+        refusal = NotApproved(f"wording/{part.wording}: is not in the library")
+        for language in dict.fromkeys((part.language, "en")):
+            try:
+                if wording := self.wordings.get((part.wording, language)):
+                    return self._approved_in_date(f"wording/{wording.id}.{language}", wording, today)
+            except NotApproved as error:
+                refusal = error
+        raise refusal
+
+    def _approved_in_date(self, document: str, content: Dated, today: date) -> Dated:
+        self.approved(document, content)
+        if not self.drafts and not content.in_date(today):
+            raise NotApproved(f"{document}: is served from {content.effective} until {content.expires}")
+        return content
 
     def _contact(self, country: str | None) -> Contact | None:
         contacts = self.product.contacts if self.product else {}
         return contacts.get(self.region(country) or ELSEWHERE) or contacts.get(ELSEWHERE)
 
     def label(self, key: str) -> str:
-        """A short label of a button or of the chat page. Raises NotApproved."""
+        """The words on a button or on the chat page. Raises NotApproved where there are none."""
         if self.page is None or key not in self.page.labels:
             raise NotApproved(f"wording/page: has no label '{key}'; add it")
-        self.approved(f"wording/{self.page.id}", self.page)
         return self.page.labels[key]
+
+    def check_labels(self, today: date) -> None:
+        """Raises NotApproved unless the labels may be shown now."""
+        if self.page is not None:
+            self._approved_in_date(f"wording/{self.page.id}", self.page, today)
+
+    def title(self, entry: str, today: date) -> str:
+        """The question an entry answers, as a button shows it. Raises NotApproved."""
+        response = self.entries.get(entry)
+        if response is None:
+            raise NotApproved(f"{entry}: is not in the library")
+        return self._approved_in_date(f"{response.product}/{entry}", response, today).title
 
 
 Document = StandardResponse | Wording | Page | Product
@@ -235,8 +260,13 @@ def template_fault(body: str) -> str | None:
     return f"'{min(unknown)}' is no name a template knows" if unknown else None
 
 
+@lru_cache(maxsize=512)
+def _template(body: str) -> Template:
+    return _sandbox().from_string(body)
+
+
 def _render(document: str, body: str, context: Mapping[str, Any]) -> str:
     try:
-        return _sandbox().from_string(body).render(context).strip()
+        return _template(body).render(context).strip()
     except (TemplateError, ArithmeticError, TypeError, ValueError) as error:
         raise LibraryError(f"{document}: template: {error}; correct the name or the mark") from None
