@@ -32,7 +32,7 @@ def labels(text: str, rules: Rules) -> set[Label]:
 
 
 EMERGENCIES = [
-    "lips the size of sausages, five minutes after my tablet",
+    "lips the size of bananas, five minutes after my tablet",
     "somebody is sitting on my chest, that's how it feels",
     "her words come out all jumbled",
     "my grandson thought they were sweets and ate three tablets",
