@@ -18,7 +18,7 @@ QUIET += ["--disable-component-update", "--disable-sync"]
 CHECKOUT = Path(__file__).parent.parent
 #: Read here because the tests themselves see no SMI_ variable.
 PICTURES = CHECKOUT / "test-screens" if os.environ.get("SMI_SCREENSHOTS") else None
-PATIENCE = 20_000  # milliseconds
+PATIENCE = 45_000  # milliseconds: a restarted service may take seconds to read its library, then the page comes back
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),

@@ -84,7 +84,7 @@ export const line = {
     this.overdue = undefined;
     showTyping(false);
     showConnection("lost");
-    const wait = Math.min(30_000, 500 * 2 ** this.failures) * (0.5 + Math.random());
+    const wait = Math.min(8_000, 500 * 2 ** this.failures) * (0.5 + Math.random());
     this.failures += 1;
     clearTimeout(this.again);
     this.again = setTimeout(() => this.open(), wait);
