@@ -114,7 +114,9 @@ async def test_every_word_that_the_page_uses_is_an_approved_label(url, knowledge
     used = set(re.findall(r'labels\["([a-z-]+)"\]', (STATIC / "chat.html.j2").read_text()))
     used |= set(re.findall(r"labels\['([a-z-]+)'\]", (STATIC / "chat.html.j2").read_text()))
     used |= set(re.findall(r'words\("([a-z-]+)"\)', (STATIC / "chat.html.j2").read_text()))
-    used |= set(re.findall(r'(?:say|complain)\("([a-z-]+)"', "\n".join(path.read_text() for path in STATIC.glob("*.js"))))
+    used |= set(
+        re.findall(r'(?:say|complain)\("([a-z-]+)"', "\n".join(path.read_text() for path in STATIC.glob("*.js")))
+    )
     assert len(used) > 30
     assert used - labels.keys() == set()
 
