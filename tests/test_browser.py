@@ -308,6 +308,7 @@ async def test_everything_can_be_done_with_the_keyboard_alone(browser, service):
 
         await rao.keyboard.type("Dr. Key")  # the name has the focus
         await rao.keyboard.press("Enter")
+        await expect(rao.locator("#live")).to_have_attribute("data-state", "open")  # the page's script listens by then
         case = card(rao, "keyboard only")
         number = await case.get_attribute("data-case")
         await tab_to(rao, f'#case-{number} [data-action="case_claim"]')
