@@ -70,8 +70,14 @@ class Handoff(Protocol):
         ...
 
 
+#: Commands are buttons that are typed.
+COMMANDS = {"/settings": Action(verb="settings"), "/specialist": Action(verb="specialist")}
+
+
 async def enqueue(inbox: Inbox, inquiry: Inquiry) -> bool:
     """Makes an inquiry durable; False for a repeat. Only after this may a channel confirm it to its platform."""
+    if command := COMMANDS.get(inquiry.text.strip().lower()):
+        inquiry = inquiry.model_copy(update={"action": command, "prompted_by": "menu"})
     payload = {**inquiry.model_dump(mode="json"), "salt": secrets.token_hex(16)}
     kind = "press" if inquiry.action else "message"
     return await inbox.accept(inquiry.key, inquiry.conversation, kind, payload)

@@ -205,6 +205,14 @@ async def test_feedback_is_thanked_for_and_a_no_offers_a_specialist(service):
     assert [button.action.verb for button in sorry.buttons] == ["specialist"]
 
 
+async def test_commands_are_typed_buttons(service):
+    await service.requester.says("/settings")
+    settings = await service.requester.hears("wording/settings.en")
+    assert {button.action.verb for button in settings.buttons} == {"audience", "country"}
+    await service.requester.says(" /Specialist ")
+    await service.requester.hears("wording/human.en")
+
+
 async def test_messages_of_one_burst_are_answered_together(open_service):
     async with open_service(burst_pause=1.0) as service:
         for text in ("hi", "zelvanta", "how should I store the tablets"):
