@@ -8,7 +8,7 @@ from smi_bot import journal
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
-from smi_bot.errors import NotApproved, Refused, TryAgain
+from smi_bot.errors import LibraryError, NotApproved, Refused, TryAgain
 from smi_bot.inquiry import Button, Channel, EntryPart, Rendered, Reply, SpecialistPart, WordingPart
 from smi_bot.library import Library
 from smi_bot.markup import literal
@@ -55,7 +55,7 @@ class Delivery:
             raise TryAgain(f"channel {reply.channel} is not running", after=30)
         try:
             rendered = await self.render(reply)
-        except NotApproved as error:
+        except (NotApproved, LibraryError) as error:  # a text that cannot be rendered cannot be sent either
             raise Refused(f"{_UNAPPROVED}: {error}") from error
         platform_id = await channel.send(rendered)
         return Sent(platform_id, {**rendered.model_dump(mode="json"), "salt": secrets.token_hex(16)})

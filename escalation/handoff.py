@@ -27,6 +27,8 @@ from smi_bot.receiving import Referral, post_reply
 #: Characters of one reply; longer ones would not fit every platform.
 LONGEST_REPLY = 4000
 
+_BUSY = timedelta(seconds=1)  # how long a timer leaves a case to whoever works on it
+
 
 class CaseHandoff:
     """Cases, as the assistant and the desks act on them."""
@@ -172,7 +174,9 @@ class CaseHandoff:
 
     async def remind(self, tx: Transaction, case_id: int, now: datetime) -> datetime | None:
         """Reminds the desk of a case past due that nobody claimed; returns when to look again."""
-        case = await store.case(tx, case_id, lock=True)
+        case = await store.case_if_free(tx, case_id)
+        if case is None:  # whoever has it may be about to move this very timer: waiting for it would be a deadlock
+            return now + _BUSY
         due = due_at(case, self._windows)
         if due is None:
             return None

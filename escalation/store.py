@@ -97,6 +97,12 @@ async def case(tx: Transaction, id: int, *, lock: bool = False) -> Case:
     return await _folded(tx, row)
 
 
+async def case_if_free(tx: Transaction, id: int) -> Case | None:
+    """The case, locked; None while another transaction has it locked."""
+    row = await tx.get(CaseRow, id, with_for_update={"skip_locked": True})
+    return await _folded(tx, row) if row else None
+
+
 async def cases(tx: Transaction, *, closed_limit: int = 20) -> list[Case]:
     """All cases that are not closed, and the latest closed ones; newest first."""
     closed = sa.select(col(CaseEventRow.case_id)).where(col(CaseEventRow.kind) == "closed")

@@ -7,7 +7,7 @@ import signal
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -195,11 +195,12 @@ def _web_secret(settings: Settings) -> str:
     if settings.web_secret:
         return settings.web_secret.get_secret_value()
     path = settings.data_dir / "web-secret"
-    with suppress(FileExistsError):
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(secrets.token_hex(32))
-    return path.read_text()
+    with FileLock(settings.data_dir / "web-secret.lock"):  # workers that start together must agree on one key
+        if not path.exists() or not path.read_text():  # empty: killed before it was written
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "w") as file:
+                file.write(secrets.token_hex(32))
+        return path.read_text()
 
 
 async def _failed(tx: Transaction, table: type[InboxRow | OutboxRow | TimerRow]) -> int:

@@ -138,7 +138,8 @@ def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:
     if not url.startswith("sqlite"):
         # hide_parameters: what people wrote must not reach a log through an error's text.
         engine = create_async_engine(url, pool_pre_ping=True, pool_size=10, hide_parameters=True)
-        return engine, engine
+        # As on SQLite, whoever reads sees one instant: else a journal that is being written would not look intact.
+        return engine.execution_options(isolation_level="REPEATABLE READ"), engine
     reader = create_async_engine(url, hide_parameters=True)
     writer = create_async_engine(url, pool_size=1, max_overflow=0, pool_timeout=60, hide_parameters=True)
     for engine, begin in ((reader, "BEGIN"), (writer, "BEGIN IMMEDIATE")):

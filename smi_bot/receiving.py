@@ -12,7 +12,19 @@ from smi_bot import conversations, journal
 from smi_bot.assistant import Knowledge, Message, OpenCase, decide
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
-from smi_bot.decision import Answer, Candidate, Clarify, Decision, Escalate, Grounds, Label, Relay, Service, Signal
+from smi_bot.decision import (
+    SAFETY,
+    Answer,
+    Candidate,
+    Clarify,
+    Decision,
+    Escalate,
+    Grounds,
+    Label,
+    Relay,
+    Service,
+    Signal,
+)
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.outbox import post
 from smi_bot.durable.rows import InboxRow
@@ -112,6 +124,8 @@ class Assistant:
             conversation.slowed_at = conversation.slowed_at if decision.silent else now
         case_id = await self._refer(tx, asked, decision, seen, case, now)
         said = sayings(decision, seen, case.labels if case else None, self._knowledge.library)
+        if self._is_told_enough(decision, seen, case):
+            said = ()
         await self._say(tx, asked, [*self._framed(conversation, decision, seen, said)], case_id, now)
         return None
 
@@ -157,6 +171,12 @@ class Assistant:
             return None
         until = min(asked.last_at + self._pause, asked.first_at + 4 * self._pause)
         return until if until > now else None
+
+    def _is_told_enough(self, decision: Decision, seen: Conversation, case: OpenCase | None) -> bool:
+        """A flood that asks a person for the same again: all of it reaches the case, not all of it is acknowledged."""
+        if not isinstance(decision, Escalate) or case is None or seen.recent <= self._knowledge.flood_limit:
+            return False
+        return decision.leading in case.labels and decision.leading not in SAFETY
 
     async def _refer(
         self,

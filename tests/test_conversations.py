@@ -1,15 +1,19 @@
 """The main job, told as conversations on the whole service, on SQLite and on PostgreSQL."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from fakes import FakeChannel
 
+from escalation.case import Case
 from smi_bot import journal
 from smi_bot.conversations import ConversationRow
-from smi_bot.errors import NotAllowed, Refused, TryAgain
+from smi_bot.errors import LibraryError, NotAllowed, Refused, TryAgain
 from smi_bot.inquiry import Action, Attachment
+from smi_bot.library import Library
 
 FORGOT = "what if I forget a tablet?"
 RASH = "I got a rash after two weeks on Zelvanta"
@@ -365,8 +369,8 @@ async def test_an_unsupported_language_goes_to_a_person_with_the_language_named(
     assert case.labels == ("language",)
 
 
-async def test_a_flood_is_slowed_and_answered_once_and_a_safety_signal_passes_the_brake(open_service):
-    async with open_service(flood_limit=5) as service:
+async def test_a_flood_is_slowed_and_answered_once_and_a_safety_signal_passes_the_brake(open_service, knowledge):
+    async with open_service(replace(knowledge, flood_limit=5)) as service:
         for _ in range(30):
             await service.requester.says(FORGOT)
         await service.requester.hears("wording/slow-down.en")
@@ -377,6 +381,45 @@ async def test_a_flood_is_slowed_and_answered_once_and_a_safety_signal_passes_th
         before = service.requester.sources().count("zelvanta/missed-dose")
         await service.requester.says(FORGOT)
         await service.requester.hears("zelvanta/missed-dose", times=before + 1)
+
+
+async def test_a_flood_that_asks_for_a_person_reaches_the_case_whole_and_is_acknowledged_a_few_times(
+    open_service, knowledge
+):
+    async with open_service(replace(knowledge, flood_limit=5)) as service:
+        for _ in range(30):
+            await service.requester.says("I want to talk to a person")
+
+        def is_whole(cases: list[Case]) -> bool:
+            added = [event.body["messages"] for case in cases for event in case.events if event.kind == "message"]
+            return sum(map(len, added)) == 30
+
+        await service.desk.sees(is_whole)
+        await service.requester.says(RASH)
+        await service.requester.hears("wording/adverse-event.en")
+        assert service.requester.sources().count("wording/added-to-case.en") <= 5
+
+
+async def test_an_answer_that_cannot_be_rendered_goes_to_a_person(service, monkeypatch):
+    def broken(*_: object) -> None:
+        raise LibraryError("wording/answer.en: template: division by zero")
+
+    monkeypatch.setattr(Library, "entry_markdown", broken)
+    await service.requester.says(FORGOT)
+    await service.requester.hears("wording/withdrawn.en")
+    await service.desk.sees(lambda cases: len(cases) == 1)
+
+
+async def test_a_timer_leaves_a_case_alone_on_which_somebody_works_and_comes_again(service, clock):
+    """Waiting for the case would be a deadlock on PostgreSQL: whoever has it may be moving this very timer."""
+    await service.requester.says(RASH)
+    (case,) = await service.desk.sees(lambda cases: len(cases) == 1)
+    if service.app.database.is_sqlite:  # has one writer
+        return
+    async with service.app.database.transaction() as working, service.app.database.transaction() as timer:
+        await service.app.handoff.open_case(working, case.conversation)
+        again = await service.app.handoff.remind(timer, case.id, clock())
+    assert again == clock() + timedelta(seconds=1)
 
 
 async def test_a_country_we_do_not_serve_goes_to_a_person(service):

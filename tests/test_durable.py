@@ -157,6 +157,26 @@ async def test_a_row_whose_giving_up_fails_too_still_ends_visibly(database, cloc
     assert (await the_row(database, InboxRow, "a:poison")).state == "failed"
 
 
+async def test_a_row_of_a_kind_nobody_knows_ends_visibly_and_stops_nothing(database, clock):
+    inbox = an_inbox(database, clock, receiver := Receiver(), ceiling=2, retry_base=0)
+    await accept(inbox, "from another version", kind="later")
+    await accept(inbox, "next")
+    await drained(inbox)
+    assert (await the_row(database, InboxRow, "a:from another version")).state == "failed"
+    assert receiver.handled == [["next"]]
+
+
+async def test_an_effect_of_a_way_nobody_knows_waits_and_stops_nothing(database, clock):
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"w": (platform := Platform())})
+    async with database.transaction() as tx:
+        await post(tx, clock(), key="from another version", lane="b", way="later", payload={})
+    await queue(database, clock(), "1")
+    await drained(outbox)
+    assert platform.sent == ["1"]
+    assert (await the_row(database, OutboxRow, "from another version")).state == "open"
+
+
 async def test_an_error_on_a_row_names_no_words_of_the_message(database, clock):
     inbox = an_inbox(database, clock, Receiver({"secret rash"}), ceiling=1)
     await accept(inbox, "secret rash")

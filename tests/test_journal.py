@@ -365,6 +365,23 @@ async def test_many_writers_on_one_database_make_one_unbroken_chain(database_url
         assert (one["subject"], one["body"]) == (two["subject"], two["body"])
 
 
+async def test_a_journal_that_is_being_written_is_intact(postgres_url):
+    """Chain and head are read as of one instant."""
+    worker, going = Database(postgres_url, before_commit=(journal.chain,)), True
+
+    async def write() -> None:
+        while going:
+            async with worker.transaction() as tx:
+                journal.note(tx, AT, "wrote", "somebody")
+
+    writing = asyncio.create_task(write())
+    faults = {(await audit(worker)).fault for _ in range(20)}
+    going = False
+    await writing
+    await worker.close()
+    assert faults == {None}
+
+
 # --- the command
 
 

@@ -1,5 +1,6 @@
 """Settings: the same set in the code, the example and the README, and one clear line for each that is wrong."""
 
+import asyncio
 import re
 import subprocess
 import sys
@@ -247,6 +248,15 @@ async def test_a_data_dir_that_cannot_be_made_is_one_line(place, tmp_path, knowl
             pass
     (line,) = str(error.value).splitlines()
     assert line.startswith(f"SMI_DATA_DIR: {folder}: ")
+
+
+async def test_workers_that_start_together_agree_on_the_cookie_key(tmp_path):
+    from smi_bot.app import _web_secret
+
+    (tmp_path / "web-secret").touch()  # a worker was killed before it wrote the key
+    settings = Settings(_env_file=None, data_dir=tmp_path)
+    (key,) = set(await asyncio.gather(*(asyncio.to_thread(_web_secret, settings) for _ in range(8))))
+    assert len(key) == 64
 
 
 async def test_a_second_process_on_one_data_dir_is_one_line(tmp_path, knowledge):

@@ -116,8 +116,8 @@ class Inbox:
     async def _given_up(self, row: InboxRow, error: Exception) -> bool:
         """Marks the row failed together with what its giving-up handler does; False where that fails too."""
         now = self._clock()
-        _, give_up = self._handlers[row.kind]
         try:
+            _, give_up = self._handlers[row.kind]
             async with self._database.transaction() as tx:
                 await tx.execute(self._mark(row, row.failures + 1, "failed", now, error))
                 await give_up(tx, row, now)

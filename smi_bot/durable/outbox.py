@@ -16,6 +16,7 @@ from smi_bot.errors import Refused, TryAgain
 
 log = structlog.get_logger()
 
+_UNKNOWN = 30.0  # seconds to leave a row alone whose way nobody here knows
 _LOOK = 1.0  # seconds between looks for what became due while sends are under way
 
 
@@ -126,7 +127,11 @@ class Outbox:
         return rows
 
     async def _send(self, row: OutboxRow) -> None:
-        sender = self._senders[row.way]
+        sender = self._senders.get(row.way)
+        if sender is None:  # queued by another version: left to a worker that knows the way
+            log.error("outbox way unknown", row=row.id, way=row.way)
+            await self._later(row, TryAgain(row.way), _UNKNOWN, failed=False)
+            return
         try:
             async with asyncio.timeout(self._send_timeout):
                 sent = await sender.send(row)
