@@ -205,10 +205,9 @@ class WebChannel:
                 pass  # the page is shown from the moment the socket is open
 
     async def _accept(self, socket: WebSocket, conversation: str, frame: _Said | _Pressed) -> None:
-        inquiry = await self._inquiry(conversation, frame)
         while True:
             try:
-                await enqueue(self._inbox, inquiry)
+                await enqueue(self._inbox, await self._inquiry(conversation, frame))
                 break
             except (SQLAlchemyError, OSError) as error:  # nothing was confirmed: the page keeps the message
                 log.error("web inbox unavailable", error=type(error).__name__)

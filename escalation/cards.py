@@ -54,6 +54,7 @@ class CardLine:
     state: DeliveryState | None = None
     attachments: tuple[Attachment, ...] = ()
     was_sent: bool = False  # a note that its author sent to the requester afterwards
+    messages: tuple[int, ...] = ()  # numbers that `smi-bot explain` takes
     can_send: bool = False
     can_retry: bool = False
 
@@ -226,6 +227,7 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         text=_text(event, case, context),
         state=state,
         attachments=_attachments(event, context),
+        messages=tuple(event.body["messages"]) if event.kind == "message" else (),
         was_sent=sent,
         can_send=event.kind == "noted"
         and mine

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import sqlalchemy as sa
 import structlog
@@ -124,8 +125,8 @@ async def open_app(
     refuse_unfit(knowledge.library, settings)
     async with AsyncExitStack() as stack:
         _prepare_data_dir(settings)
-        if settings.database.startswith("sqlite"):
-            stack.enter_context(_only_process(settings))
+        if settings.sqlite_file:
+            stack.enter_context(_only_process(settings.sqlite_file))
         await asyncio.to_thread(migrate, settings.database)
         database = Database(settings.database, before_commit=(journal.chain,))
         stack.push_async_callback(database.close)
@@ -174,14 +175,14 @@ def _prepare_data_dir(settings: Settings) -> None:
 
 
 @contextmanager
-def _only_process(settings: Settings) -> Iterator[None]:
+def _only_process(database: Path) -> Iterator[None]:
     """SQLite has one process: a second one would send everything twice."""
-    lock = FileLock(settings.data_dir / "lock", timeout=0)
+    lock = FileLock(f"{database}.lock", timeout=0)
     try:
         lock.acquire()
     except Timeout:
         raise SettingsError(
-            f"SMI_DATA_DIR: another smi-bot is running on {settings.data_dir}; stop it, choose another folder,"
+            f"SMI_DATA_DIR: another smi-bot is running on {database}; stop it, choose another folder,"
             " or use PostgreSQL for several workers"
         ) from None
     try:

@@ -35,6 +35,10 @@ OVER_LONG = 4000
 MATCHED = 2000
 
 
+#: Commands are buttons that are typed.
+COMMANDS = {"/settings": Action(verb="settings"), "/specialist": Action(verb="specialist")}
+
+
 @dataclass(frozen=True, slots=True)
 class Knowledge:
     """What decisions rest on. A change of any of it is a new version, named in each trace."""
@@ -77,12 +81,18 @@ def decide(
     held = case is not None and case.owner is not None
     if held:
         return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
-    if message.action is not None and not found.signals:
-        return _pressed(message.action, conversation, knowledge.library, grounds, today)
+    action = message.action or command(message.text)
+    if action is not None and not found.signals:
+        return _pressed(action, conversation, knowledge.library, grounds, today)
     grounds = replace(grounds, match=_match(reading, conversation, knowledge.library, knowledge.matcher, today))
     if found.signals:
         return _escalate(found, grounds, f"triage: {found.leading}")
     return _ordinary(message, reading, conversation, knowledge, grounds)
+
+
+def command(text: str) -> Action | None:
+    """The button that a typed command stands for."""
+    return COMMANDS.get(text.strip().lower())
 
 
 def _ordinary(
@@ -149,6 +159,14 @@ def _match(reading: Reading, conversation: Conversation, library: Library, match
         return found
     best_is_gone = not served or served[0] != found.candidates[0]
     return Match("nothing" if best_is_gone or found.verdict == "nothing" else found.verdict, served)
+
+
+def hand_over(message: Message, knowledge: Knowledge, reason: str) -> Escalate:
+    """A person must see the message, whatever else is wrong with it: as what triage finds, else unapproved."""
+    found = triage_burst(message.texts, knowledge.rules)
+    if found.signals:
+        return _escalate(found, Grounds(triage=found), reason)
+    return _unapproved(Grounds(triage=found), reason)
 
 
 def triage_burst(texts: Sequence[str], rules: Rules) -> Triage:

@@ -10,9 +10,9 @@ from smi_bot.settings import Settings
 
 def backup(settings: Settings, target: Path) -> None:
     """Copies database and cookie key into the empty or new folder `target`. Raises SettingsError."""
-    if settings.database_url and not settings.database_url.startswith("sqlite"):
+    source = settings.sqlite_file
+    if source is None:
         raise SettingsError("SMI_DATABASE_URL: is PostgreSQL; back it up with pg_dump")
-    source = Path(settings.database.removeprefix("sqlite+aiosqlite:///"))
     if not source.exists():
         raise SettingsError(f"SMI_DATA_DIR: {settings.data_dir} holds no database to back up")
     if target.exists() and any(target.iterdir()):

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
+import structlog
 import typer
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,7 +24,9 @@ from smi_bot.library import Product, read_library
 from smi_bot.library.signing import sign_with_demo_keys
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
-from smi_bot.settings import Settings, load_settings
+from smi_bot.settings import Settings, load_settings, unknown_settings
+
+log = structlog.get_logger()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Social Medical Information bot.")
 library_app = typer.Typer(no_args_is_help=True, help="Approved content.")
@@ -45,7 +48,8 @@ def main() -> None:
     except SQLAlchemyError as error:
         kind = type(error).__name__
         typer.echo(
-            f"smi-bot: SMI_DATABASE_URL: the database cannot be used ({kind}); check address and rights", err=True
+            f"smi-bot: SMI_DATABASE_URL: the database cannot be used ({kind}); check address and rights, and run 'smi-bot migrate' if it is new",
+            err=True,
         )
         sys.exit(2)
 
@@ -58,6 +62,8 @@ def run() -> None:
 
 
 async def _run(settings: Settings) -> None:
+    for name in unknown_settings():
+        log.warning("no such setting", name=name)
     async with open_app(settings) as service:
         with stop_signals() as stopping:
             await service.run(stopping, partial(_announce, service.knowledge.library.product))

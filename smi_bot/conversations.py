@@ -30,8 +30,8 @@ class ConversationRow(SQLModel, table=True):
 
 
 async def load(tx: Transaction, id: str, channel: str, now: datetime) -> ConversationRow:
-    """The conversation's row, made at its first message."""
-    row = await tx.get(ConversationRow, id)
+    """The conversation's row, made at its first message; locked, so that two transactions cannot both open a case."""
+    row = await tx.get(ConversationRow, id, with_for_update=True)
     if row is None:
         row = ConversationRow(id=id, channel=channel, created_at=now)
         tx.add(row)

@@ -2,17 +2,20 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import sqlalchemy as sa
+import structlog
 from alembic import command
 from alembic.config import Config
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+log = structlog.get_logger()
 
 #: 64-bit keys where the database has them; SQLite counts rows only in a plain INTEGER.
 BigKey = sa.BigInteger().with_variant(sa.Integer, "sqlite")
@@ -122,11 +125,13 @@ class Database:
             return
         address = self.url.replace("postgresql+psycopg://", "postgresql://", 1)
         while True:
-            with suppress(psycopg.OperationalError):
+            try:
                 async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
                     await connection.execute(f"LISTEN {_NOTIFY}")
                     async for notice in connection.notifies():
                         self.bell.ring(notice.payload)
+            except psycopg.Error as error:
+                log.warning("not listening to other workers", error=type(error).__name__)
             await asyncio.sleep(retry_after)  # polling carries the work meanwhile
 
     async def close(self) -> None:

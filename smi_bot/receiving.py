@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import Protocol
 
 from smi_bot import conversations, journal
-from smi_bot.assistant import Knowledge, Message, OpenCase, decide
+from smi_bot.assistant import Knowledge, Message, OpenCase, command, decide, hand_over
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
 from smi_bot.decision import (
@@ -19,7 +19,6 @@ from smi_bot.decision import (
     Clarify,
     Decision,
     Escalate,
-    Grounds,
     Label,
     Relay,
     Service,
@@ -82,14 +81,10 @@ class Handoff(Protocol):
         ...
 
 
-#: Commands are buttons that are typed.
-COMMANDS = {"/settings": Action(verb="settings"), "/specialist": Action(verb="specialist")}
-
-
 async def enqueue(inbox: Inbox, inquiry: Inquiry) -> bool:
     """Makes an inquiry durable; False for a repeat. Only after this may a channel confirm it to its platform."""
-    if command := COMMANDS.get(inquiry.text.strip().lower()):
-        inquiry = inquiry.model_copy(update={"action": command, "prompted_by": "menu"})
+    if typed := command(inquiry.text):
+        inquiry = inquiry.model_copy(update={"action": typed, "prompted_by": "menu"})
     payload = {**inquiry.model_dump(mode="json"), "salt": secrets.token_hex(16)}
     kind = "press" if inquiry.action else "message"
     return await inbox.accept(inquiry.key, inquiry.conversation, kind, payload)
@@ -145,7 +140,7 @@ class Assistant:
         conversation = await conversations.load(tx, asked.first.conversation, asked.first.channel, now)
         seen = await conversations.snapshot(tx, conversation, self._home, now)
         case = await self._handoff.open_case(tx, conversation.id)
-        decision = Escalate(("unapproved",), (), Grounds(reason="the bot failed on this message"))
+        decision = hand_over(asked.message, self._knowledge, "the bot failed on this message")
         asked.journal(tx, now)
         self._journal(tx, asked, decision, seen, case, now)
         case_id = await self._refer(tx, asked, decision, seen, case, now)

@@ -1,5 +1,6 @@
 """Settings from the environment (`SMI_…`) or `.env`: the only reader of either."""
 
+import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
@@ -113,6 +114,12 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir.absolute() / 'smi-bot.sqlite3'}"
 
     @property
+    def sqlite_file(self) -> Path | None:
+        """The database file, where it is SQLite."""
+        prefix = "sqlite+aiosqlite:///"
+        return Path(self.database.removeprefix(prefix)) if self.database.startswith(prefix) else None
+
+    @property
     def live_channels(self) -> tuple[str, ...]:
         """Names of the channels that have a real token."""
         tokens = {"telegram": self.telegram_token, "slack": self.slack_bot_token}
@@ -127,6 +134,12 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError(f".env: is not UTF-8 (byte {error.start}); save it as UTF-8") from None
     except ValidationError as error:
         raise SettingsError("\n".join(_line(dict(problem)) for problem in error.errors())) from None
+
+
+def unknown_settings() -> list[str]:
+    """Names in the environment that look like ours and are none: misspelt, or of another program."""
+    known = {f"SMI_{name.upper()}" for name in Settings.model_fields}
+    return sorted(name for name in os.environ if name.startswith("SMI_") and name not in known)
 
 
 def _line(problem: dict[str, object]) -> str:

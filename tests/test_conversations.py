@@ -450,6 +450,19 @@ async def test_a_message_the_bot_always_fails_on_reaches_a_person_and_the_reques
     assert "inbox: 1 rows failed" in " ".join(await service.app.not_ready())
 
 
+async def test_a_report_the_bot_failed_on_is_handed_over_as_a_report(service, monkeypatch):
+    monkeypatch.setattr("smi_bot.receiving.decide", lambda *_: 1 / 0)
+    await service.requester.says(RASH)
+    async with asyncio.timeout(20):
+        while not await service.desk.cases():
+            service.clock.advance(minutes=5)
+            service.app.database.bell.ring("clock")
+            await asyncio.sleep(0.01)
+    (case,) = await service.desk.cases()
+    assert (case.labels[0], case.priority) == ("adverse-event", "high")
+    await service.requester.hears("wording/adverse-event.en")
+
+
 async def test_what_prompted_an_inquiry_is_stored_with_it(service):
     await service.requester.says(FORGOT)
     await service.requester.presses(Action(verb="answer", value="missed-dose"))

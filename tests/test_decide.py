@@ -470,3 +470,9 @@ async def test_an_erased_message_and_a_lost_one_are_one_line_and_exit_code_2(ser
     lost = await explained(service, "1", monkeypatch)
     assert (lost.code, lost.err.count("\n")) == (2, 1)
     assert "is gone from the inbox" in lost.err
+
+
+def test_a_typed_command_is_decided_as_the_button_it_stands_for(knowledge):
+    conversation = Conversation(id="c", channel="fake", country="US")
+    decided = decide(Message((" /Settings ",)), conversation, None, knowledge, TODAY)
+    assert (type(decided).__name__, decided.grounds.reason) == ("Service", "button: settings")

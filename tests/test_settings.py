@@ -10,7 +10,7 @@ import pytest
 from pydantic import SecretStr
 
 from smi_bot.errors import SettingsError
-from smi_bot.settings import Settings, load_settings
+from smi_bot.settings import Settings, load_settings, unknown_settings
 
 CHECKOUT = Path(__file__).parent.parent
 NAMES = {f"SMI_{name.upper()}" for name in Settings.model_fields}
@@ -267,3 +267,9 @@ async def test_a_second_process_on_one_data_dir_is_one_line(tmp_path, knowledge)
         with pytest.raises(SettingsError, match="SMI_DATA_DIR: another smi-bot is running"):
             async with open_app(settings, knowledge=knowledge):
                 pass
+
+
+def test_a_misspelt_setting_is_named(monkeypatch):
+    monkeypatch.setenv("SMI_PROT", "1")
+    monkeypatch.setenv("SMI_PORT", "1")
+    assert [name for name in unknown_settings() if not name.startswith("SMI_TEST")] == ["SMI_PROT"]
