@@ -1,8 +1,9 @@
 """The words the modules share: signals, matches and the five decisions. Plain frozen values, no behaviour."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
+#: In the order of PRECEDENCE.
 Label = Literal[
     "emergency",
     "self-harm",
@@ -17,18 +18,7 @@ Label = Literal[
 ]
 
 #: Leading label first. An escalation is led by the first of these that it carries.
-PRECEDENCE: tuple[Label, ...] = (
-    "emergency",
-    "self-harm",
-    "adverse-event",
-    "special-situation",
-    "product-complaint",
-    "off-label",
-    "human",
-    "language",
-    "privacy",
-    "unapproved",
-)
+PRECEDENCE: tuple[Label, ...] = get_args(Label)
 #: Labels that always open a case for drug safety or quality.
 SAFETY: frozenset[Label] = frozenset(
     {"emergency", "self-harm", "adverse-event", "special-situation", "product-complaint"}

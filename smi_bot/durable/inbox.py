@@ -11,7 +11,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from smi_bot.database import Database, Transaction
-from smi_bot.durable.rows import Clock, InboxRow, backoff, due_heads, is_open, next_due
+from smi_bot.durable.rows import Clock, InboxRow, backoff, due_heads, idle_seconds, is_open
 
 log = structlog.get_logger()
 
@@ -81,10 +81,7 @@ class Inbox:
         """A step leaves nothing under way."""
 
     async def idle_seconds(self) -> float | None:
-        """Seconds until the next row is due; None where none is open."""
-        async with self._database.reading() as tx:
-            due = (await tx.execute(next_due(InboxRow))).scalar()
-        return None if due is None else max(0.0, (due - self._clock()).total_seconds())
+        return await idle_seconds(self._database, InboxRow, self._clock())
 
     async def _claim(self, tx: Transaction, now: datetime) -> Sequence[InboxRow]:
         head = (await tx.execute(due_heads(InboxRow, now, 1))).scalars().first()

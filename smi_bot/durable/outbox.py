@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from smi_bot.database import Database, Transaction
-from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_heads, is_open, next_due
+from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_heads, idle_seconds, is_open
 from smi_bot.errors import Refused, TryAgain
 
 log = structlog.get_logger()
@@ -113,9 +113,7 @@ class Outbox:
             task.result()
 
     async def idle_seconds(self) -> float | None:
-        async with self._database.reading() as tx:
-            due = (await tx.execute(next_due(OutboxRow))).scalar()
-        return None if due is None else max(0.0, (due - self._clock()).total_seconds())
+        return await idle_seconds(self._database, OutboxRow, self._clock())
 
     async def _claim(self, limit: int) -> Sequence[OutboxRow]:
         now = self._clock()

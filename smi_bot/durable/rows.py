@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
-from smi_bot.database import BigKey, Instant, Json
+from smi_bot.database import BigKey, Database, Instant, Json
 
 # SQLite does not use a partial index for a bound parameter, so the word stands in the statement itself.
 _OPEN = sa.literal("open", literal_execute=True)
@@ -115,6 +115,13 @@ def next_due(table: type[Row]) -> sa.Select[datetime | None]:
         return wanted
     heads = sa.select(sa.func.min(table.id)).where(is_open(table)).group_by(col(table.lane))
     return wanted.where(col(table.id).in_(heads))
+
+
+async def idle_seconds(database: Database, table: type[Row], now: datetime) -> float | None:
+    """Seconds until the next row is due; None where none is open."""
+    async with database.reading() as tx:
+        due = (await tx.execute(next_due(table))).scalar()
+    return None if due is None else max(0.0, (due - now).total_seconds())
 
 
 def backoff(failures: int, base: float, ceiling: float = 300.0) -> timedelta:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
 from smi_bot.database import Database, Transaction
-from smi_bot.durable.rows import Clock, TimerRow, backoff, is_open, next_due
+from smi_bot.durable.rows import Clock, TimerRow, backoff, idle_seconds, is_open
 
 log = structlog.get_logger()
 
@@ -61,9 +61,7 @@ class Timers:
         """A step leaves nothing under way."""
 
     async def idle_seconds(self) -> float | None:
-        async with self._database.reading() as tx:
-            due = (await tx.execute(next_due(TimerRow))).scalar()
-        return None if due is None else max(0.0, (due - self._clock()).total_seconds())
+        return await idle_seconds(self._database, TimerRow, self._clock())
 
     def _due(self, now: datetime) -> sa.Select[TimerRow]:
         due = (is_open(TimerRow), col(TimerRow.next_attempt_at) <= now)
