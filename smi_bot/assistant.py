@@ -83,7 +83,7 @@ def decide(
         return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
     action = message.action or command(message.text)
     if action is not None and not found.signals:
-        return _pressed(action, conversation, knowledge.library, grounds, today)
+        return _pressed(action, conversation, knowledge, grounds, today)
     grounds = replace(grounds, match=_match(reading, conversation, knowledge.library, knowledge.matcher, today))
     if found.signals:
         return _escalate(found, grounds, f"triage: {found.leading}")
@@ -104,13 +104,18 @@ def _ordinary(
     if len(message.text) > OVER_LONG:
         return _unapproved(grounds, "over-long")
     if conversation.recent > knowledge.flood_limit:
-        return Service("slow-down", replace(grounds, reason="flood"), silent=conversation.slowed)
+        return _slowed(conversation, grounds)
     intent = service_intent(reading, knowledge.rules)
     if intent is not None and intent != "chatter":
         return Service(intent, replace(grounds, reason=f"service: {intent}"))
     if not knowledge.library.serves(conversation.country):
         return _unapproved(grounds, "country-not-served")
     return _matched(grounds, is_chatter=intent == "chatter")
+
+
+def _slowed(conversation: Conversation, grounds: Grounds) -> Service:
+    """A flood is answered once."""
+    return Service("slow-down", replace(grounds, reason="flood"), silent=conversation.slowed)
 
 
 def _matched(grounds: Grounds, *, is_chatter: bool) -> Decision:
@@ -127,10 +132,14 @@ def _matched(grounds: Grounds, *, is_chatter: bool) -> Decision:
     return _unapproved(grounds, "match: nothing")
 
 
-def _pressed(action: Action, conversation: Conversation, library: Library, grounds: Grounds, today: date) -> Decision:
+def _pressed(
+    action: Action, conversation: Conversation, knowledge: Knowledge, grounds: Grounds, today: date
+) -> Decision:
     """A button: the ones that ask something. The others change settings and decide nothing medical."""
     if action.verb == "answer":
-        if library.may_serve(action.value, conversation.audience, conversation.country, today):
+        if conversation.recent > knowledge.flood_limit:
+            return _slowed(conversation, grounds)
+        if knowledge.library.may_serve(action.value, conversation.audience, conversation.country, today):
             return Answer(action.value, replace(grounds, reason="chosen by the requester"))
         return _unapproved(grounds, "chosen answer is not served")
     if action.verb == "specialist":

@@ -230,7 +230,9 @@ class Assistant:
         self._apply(row, action)
         seen = await conversations.snapshot(tx, row, self._home, now)
         case = await self._handoff.open_case(tx, row.id)
-        await self._say(tx, asked, [*self._confirmation(row, seen, action)], case.id if case else None, now)
+        is_flood = seen.recent > self._knowledge.flood_limit  # what was pressed counts, but not every press is answered
+        said = [] if is_flood else self._confirmation(row, seen, action)
+        await self._say(tx, asked, said, case.id if case else None, now)
 
     def _apply(self, row: ConversationRow, action: Action) -> None:
         if action.verb == "audience" and action.value in ("patient", "hcp"):

@@ -422,6 +422,20 @@ async def test_a_timer_leaves_a_case_alone_on_which_somebody_works_and_comes_aga
     assert again == clock() + timedelta(seconds=1)
 
 
+async def test_a_flood_of_presses_is_slowed_too(service):
+    limit = service.app.knowledge.flood_limit
+    for _ in range(limit + 15):
+        await service.requester.presses(Action(verb="helpful"))
+    for _ in range(5):
+        await service.requester.presses(Action(verb="answer", value="missed-dose"))
+    await service.requester.hears("wording/slow-down.en")
+    await service.requester.says(RASH)
+    await service.requester.hears("wording/adverse-event.en")
+    assert service.requester.sources().count("wording/helpful-thanks.en") <= limit
+    assert service.requester.sources().count("wording/slow-down.en") == 1
+    assert "zelvanta/missed-dose" not in service.requester.sources()
+
+
 async def test_a_country_we_do_not_serve_goes_to_a_person(service):
     await service.requester.presses(Action(verb="country", value="other"))
     await service.requester.hears("wording/country-saved.en")
