@@ -18,7 +18,7 @@ from smi_bot.app import open_app, stop_signals, utc_now
 from smi_bot.backup import backup as back_up
 from smi_bot.database import Database
 from smi_bot.database import migrate as migrate_database
-from smi_bot.errors import SmiError
+from smi_bot.errors import SettingsError, SmiError
 from smi_bot.knowledge import content_folder, knowledge, read_knowledge
 from smi_bot.library import Product, read_library
 from smi_bot.library.signing import sign_with_demo_keys
@@ -164,6 +164,8 @@ async def _verify(database: Database) -> journal.Audit:
 
 
 async def _with_database(settings: Settings, work: Any) -> Any:
+    if settings.sqlite_file and not settings.sqlite_file.exists():
+        raise SettingsError(f"SMI_DATA_DIR: there is no database at {settings.sqlite_file}; name the one you mean")
     database = Database(settings.database)
     try:
         return await work(database)
