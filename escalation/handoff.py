@@ -18,7 +18,6 @@ from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
 from smi_bot.decision import PRECEDENCE, Label
 from smi_bot.durable.outbox import post
-from smi_bot.durable.rows import OutboxRow
 from smi_bot.durable.timers import set_timer
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import Part, Reply, SpecialistPart, WordingPart
@@ -236,11 +235,11 @@ class CaseHandoff:
         if due is not None:
             await set_timer(tx, key=f"due:{case.id}", kind="due", subject=str(case.id), due=due)
 
-    async def _tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> OutboxRow:
+    async def _tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
         """One desk post for each change, in the order of the case; a desk shows the case as it is by then."""
         key = f"desk:{case_id}:{uuid4().hex}"
         payload = {"case": case_id, "event": await store.last_event(tx, case_id)}
-        return await post(tx, now, key=key, lane=f"case:{case_id}", way="handoff", payload=payload)
+        await post(tx, now, key=key, lane=f"case:{case_id}", way="handoff", payload=payload)
 
 
 def reply_key(event: int) -> str:

@@ -452,14 +452,19 @@ async def test_with_an_unknown_country_only_texts_equal_everywhere_are_answered(
         assert "zelvanta/storage-temperature" not in service.requester.sources()
 
 
-async def test_a_message_the_bot_always_fails_on_reaches_a_person_and_the_requester_is_told(service, monkeypatch):
-    monkeypatch.setattr("smi_bot.receiving.decide", lambda *_: 1 / 0)
-    await service.requester.says(FORGOT)
+async def _given_up(service) -> None:
+    """Lets the time of all retries pass."""
     async with asyncio.timeout(20):
         while not await service.desk.cases():
             service.clock.advance(minutes=5)
             service.app.database.bell.ring("clock")
             await asyncio.sleep(0.01)
+
+
+async def test_a_message_the_bot_always_fails_on_reaches_a_person_and_the_requester_is_told(service, monkeypatch):
+    monkeypatch.setattr("smi_bot.receiving.decide", lambda *_: 1 / 0)
+    await service.requester.says(FORGOT)
+    await _given_up(service)
     await service.requester.hears("wording/unapproved.en")
     assert "inbox: 1 rows failed" in " ".join(await service.app.not_ready())
 
@@ -467,11 +472,7 @@ async def test_a_message_the_bot_always_fails_on_reaches_a_person_and_the_reques
 async def test_a_report_the_bot_failed_on_is_handed_over_as_a_report(service, monkeypatch):
     monkeypatch.setattr("smi_bot.receiving.decide", lambda *_: 1 / 0)
     await service.requester.says(RASH)
-    async with asyncio.timeout(20):
-        while not await service.desk.cases():
-            service.clock.advance(minutes=5)
-            service.app.database.bell.ring("clock")
-            await asyncio.sleep(0.01)
+    await _given_up(service)
     (case,) = await service.desk.cases()
     assert (case.labels[0], case.priority) == ("adverse-event", "high")
     await service.requester.hears("wording/adverse-event.en")
