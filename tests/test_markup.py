@@ -2,12 +2,13 @@
 
 import re
 from html.parser import HTMLParser
+from itertools import combinations
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from smi_bot.markup import literal, to_html, to_text
+from smi_bot.markup import Styled, literal, to_html, to_styled, to_text, units
 from smi_bot.text import repair
 
 MARKS = st.text(st.sampled_from(list("*_`~<>[]()!#+-=.|\\/:&;\"'{}$%^@ \t\n\r\x0b\x0c0123abcé\u00a0\u2028\u200b😀")))
@@ -168,3 +169,134 @@ def test_every_word_of_every_shipped_answer_reaches_the_terminal_and_the_page(kn
             words = plain.sub("", section).split()
             assert plain.sub("", to_text(section)).split() == words, entry.id
             assert plain.sub("", "".join(Page(to_html(section)).words)).split() == words, entry.id
+
+
+# --- words and how they look
+
+
+def looks(markdown: str) -> list[tuple[str, ...]]:
+    text, spans = to_styled(markdown)
+    return [(span.kind, text[span.start : span.end], *([span.url] if span.url else [])) for span in spans]
+
+
+def test_words_look_as_their_marks_say():
+    assert looks("**a** _b_ `c` [d](https://e.example) e") == [
+        ("bold", "a"),
+        ("italic", "b"),
+        ("code", "c"),
+        ("link", "d", "https://e.example"),
+    ]
+    assert to_text("**a** _b_ `c` [d](https://e.example) e") == "a b c d e"
+
+
+def test_a_look_within_a_look_comes_after_it():
+    assert looks("***[a `b`](tel:1)* c**") == [
+        ("bold", "a b c"),
+        ("italic", "a b"),
+        ("link", "a b", "tel:1"),
+        ("code", "b"),
+    ]
+
+
+def test_headings_are_bold_and_followed_by_their_text():
+    assert to_styled("# A _b_\nc\n\nD\n===\ne") == Styled(
+        "A b\nc\n\nD\ne", to_styled("**A _b_**").spans + ((("bold", 7, 8, ""),))
+    )
+
+
+def test_quotes_and_code_blocks_stand_apart():
+    markdown = "> a\n> b\n>\n> - c\n\n```py\nd\n\n  e\n```\n\n    f\n\ng"
+    assert to_text(markdown) == "a\nb\n\n- c\n\nd\n\n  e\n\nf\n\ng"
+    assert looks(markdown) == [("quote", "a\nb\n\n- c"), ("pre", "d\n\n  e"), ("pre", "f")]
+
+
+def test_the_mark_of_a_list_is_no_part_of_what_stands_in_the_list():
+    assert to_text("- > a\n- # b\n\n1. ```\n   c\n   ```") == "- a\n\n- b\n\n1. c"
+    assert looks("- > a\n- # b\n\n1. ```\n   c\n   ```") == [("quote", "a"), ("bold", "b"), ("pre", "c")]
+
+
+def test_lists_keep_their_marks_their_numbers_and_their_depth():
+    assert to_text("- a\n  - b\n    1. c\n    2. d\n- e\n\nf") == "- a\n  - b\n    1. c\n    2. d\n- e\n\nf"
+    assert to_text("2) a\n3) b\n\n   c\n\nd") == "2) a\n\n3) b\n\n   c\n\nd"
+    assert to_text("- - a\n-\n- b") == "- - a\n- b"
+
+
+def test_a_thematic_break_shows_as_nothing_but_a_break():
+    for markdown in ("a\n\n---\n\nb", "# a\n***\nb", "- a\n\n---\n---\nb", "---\na\n\n___\nb\n\n---"):
+        assert re.fullmatch(r"(- )?a\n\nb", to_text(markdown)), markdown
+
+
+@pytest.mark.parametrize("target", ["javascript:x", "", "//e.example", "ftp://e.example"])
+def test_a_link_that_leads_nowhere_safe_is_no_link(target):
+    assert not to_styled(f"[a]({target}) <{target}>").spans
+
+
+def test_the_looks_of_a_piece_are_those_of_its_words():
+    whole = to_styled("**a b** _c d_ e")
+    assert whole.text == "a b c d e"
+    assert whole.cut(2, 6) == Styled("b c", (("bold", 0, 1, ""), ("italic", 2, 3, "")))
+    assert whole.cut(1, 2) == whole.cut(3, 3) == Styled("")
+
+
+def assert_tidy(styled: Styled) -> None:
+    """What every surface may rely on."""
+    assert styled.text == styled.text.strip()
+    for span in styled.spans:
+        assert 0 <= span.start < span.end <= len(styled.text)
+        words = styled.text[span.start : span.end]
+        assert words == words.strip()
+        assert (span.kind == "link") == bool(re.match(r"(https?|mailto|tel):", span.url, re.IGNORECASE))
+    for first, second in combinations(styled.spans, 2):
+        assert first.start <= second.start
+        assert second.start >= first.end or second.end <= first.end
+
+
+@settings(deadline=None, max_examples=300)
+@given(PIECES | ANY, st.integers(0, 40), st.integers(0, 40))
+def test_spans_are_never_empty_lie_within_the_words_and_within_each_other(markdown, start, end):
+    styled = to_styled(markdown)
+    assert styled.text == to_text(markdown)
+    assert_tidy(styled)
+    assert_tidy(styled.cut(min(start, len(styled.text)), min(end, len(styled.text))))
+
+
+@settings(deadline=None, max_examples=200)
+@given(ANY | PIECES)
+def test_a_persons_words_have_no_look(text):
+    assert to_styled(literal(repair(text))).spans == ()
+
+
+# --- where a message may be split
+
+
+def test_a_text_is_split_at_its_thematic_breaks_and_nowhere_else():
+    assert units("a\n\nb\n\n---\n\n- c\n***\nd") == ("a\n\nb", "- c", "d")
+    assert units("a\r\n\r\n___\r\rb") == ("a", "b")
+    assert units("\n \n---\n  - - -\n\n    a \n \n* * *") == ("    a",)
+    assert units("") == units(" \n") == units("---\n\n---") == ()
+
+
+@pytest.mark.parametrize(
+    "markdown",
+    ["a\n---", "a\n---\nb", "```\n\n---\n\n```", "~~~\na\n\n---", "- a\n\n  ---\n\n  b", "> a\n>\n> ---\n>\n> b",
+     "1. ***", "a\n\n    ---", "\\---", "a ---", "--", "\\*\\*\\*"],
+)  # fmt: skip
+def test_what_is_no_break_of_the_text_itself_splits_nothing(markdown):
+    assert units(markdown) == (markdown,)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.lists(PIECES | ANY | st.just("\n\n---\n\n"), max_size=5).map("".join))
+@example("- a\n---\nb")
+@example("\u2028---\n\x0b\n---")
+@example("-\u00a0")
+def test_no_word_gets_lost_between_the_pieces(markdown):
+    pieces = units(markdown)
+    assert all(piece and units(piece) == (piece,) for piece in pieces)
+    assert " ".join(map(to_text, pieces)).split() == to_text(markdown).split()
+
+
+@settings(deadline=None)
+@given(ANY | PIECES)
+def test_a_persons_words_are_one_piece(text):
+    assert len(units(literal(repair(text)))) <= 1
