@@ -156,6 +156,7 @@ ANSWER = _WORDING.format(
 GREETING = _WORDING.format(id="greeting", language="en", body="Hello. Call {{ contact.emergency_number }} if you must.")
 GREETING_DE = _WORDING.format(id="greeting", language="de", body="Guten Tag.")
 PAGE = "id: page\nversion: 1\nlanguage: en\n" + _DATES + "labels:\n  specialist: Talk to a person\n  pressed: Pressed\n"
+PAGE_DE = "id: page\nversion: 1\nlanguage: de\n" + _DATES + "labels:\n  specialist: Mit einem Menschen sprechen\n"
 
 FILES = {
     "testamol/product.yaml": PRODUCT,
@@ -166,6 +167,7 @@ FILES = {
     "wording/greeting.md.j2": GREETING,
     "wording/greeting.de.md.j2": GREETING_DE,
     "wording/page.yaml": PAGE,
+    "wording/page.de.yaml": PAGE_DE,
 }
 
 

@@ -21,6 +21,7 @@ from libraries import (
     MEDICAL,
     NOW,
     PAGE,
+    PAGE_DE,
     PRODUCT,
     REGULATORY,
     SHELF,
@@ -61,6 +62,7 @@ RESTING: dict[str, tuple[Part, Choice | None]] = {
     "wording/greeting.en": (a_wording(), None),
     "wording/greeting.de": (a_wording(language="de"), None),
     "wording/page": (a_wording(), BUTTON),
+    "wording/page.de": (a_wording(language="de"), BUTTON),
 }
 FILE_OF = {
     "testamol/shelf": "testamol/shelf.md",
@@ -69,6 +71,12 @@ FILE_OF = {
     "wording/greeting.en": "wording/greeting.md.j2",
     "wording/greeting.de": "wording/greeting.de.md.j2",
     "wording/page": "wording/page.yaml",
+    "wording/page.de": "wording/page.de.yaml",
+}
+#: Translations: the English document that is said in their place, and their own words.
+TRANSLATED = {
+    "wording/greeting.de": ("wording/greeting.en", "Guten Tag"),
+    "wording/page.de": ("wording/page", "Mit einem Menschen"),
 }
 
 
@@ -90,23 +98,31 @@ def refused(library: Library, part: Part, *choices: Choice, now: datetime = NOW)
             library.wording_markdown(part, now)
 
 
-def english_of(part: Part, approved_words: list[str | None]) -> str | None:
-    """What may be said in place of a translation that may not."""
-    return approved_words[ASKED.index(a_wording())] if part.kind == "wording" else None
+def is_approved(part: Part, words: str | None, approved: str | None, approved_words: list[str | None]) -> bool:
+    """Nothing, what was approved, or line by line approved English in the place of a translation that may not."""
+    if words in (None, approved):
+        return True
+    english = approved_words[ASKED.index(a_wording())]
+    if part.kind != "wording" or approved is None or english is None:
+        return False
+    texts = zip(words.split("\n"), approved.split("\n"), english.split("\n"), strict=True)
+    return all(line in (own, other) for line, own, other in texts)
 
 
 def refused_with(folder: Path, document: str) -> None:
     part, choice = RESTING[document]
+    choices = [choice] if choice else []
     library = read_library(folder)
-    if document == "wording/greeting.de" and "wording/greeting.en" not in library.unapproved():
-        try:
-            said = rendered(library, part)
-        except NotApproved:
-            return
-        assert said == rendered(library, a_wording())  # the approved English text is sent in its place
-        assert "Guten" not in said
-    else:
-        refused(library, part, *([choice] if choice else []))
+    english, words = TRANSLATED.get(document, (document, ""))
+    if english == document or english in library.unapproved():
+        refused(library, part, *choices)
+        return
+    try:
+        said = rendered(library, part, *choices)
+    except NotApproved:
+        return
+    assert said.splitlines()[-1] == rendered(library, a_wording(), *choices).splitlines()[-1]  # in its place
+    assert words not in said
 
 
 ASKED = (
@@ -330,6 +346,7 @@ CONTENTS: dict[str, Any] = {
     **dict(in_memory(lambda _, content: content).documents()),
     "wording/greeting.de": Wording.model_validate(_front(GREETING_DE) | {"body": "Guten Tag."}),
     "wording/page": Page.model_validate(_yaml(PAGE)),
+    "wording/page.de": Page.model_validate(_yaml(PAGE_DE)),
 }
 CHANGES = all_changes()
 
@@ -387,6 +404,8 @@ def test_a_change_of_any_field_of_any_document_undoes_its_approval(document):
         ("wording/greeting.de", "Guten Tag", "Guten Abend"),
         ("wording/page", "Talk to a person", "Talk to nobody"),
         ("wording/page", "labels:\n", "labels:\n  more: More\n"),
+        ("wording/page.de", "Mit einem Menschen sprechen", "Mit keinem Menschen sprechen"),
+        ("wording/page.de", "labels:\n", "labels:\n  pressed: Mit einem Menschen\n"),
     ],
 )
 def test_one_changed_word_in_a_signed_folder_and_nothing_that_rests_on_it_is_said(folder, document, old, new):
@@ -440,7 +459,7 @@ def test_whatever_bytes_are_changed_a_requester_reads_the_approved_words_or_noth
     finally:
         path.write_bytes(before)
     for part, words, approved in zip(ASKED, found, approved_words, strict=True):
-        assert words in (None, approved, english_of(part, approved_words))
+        assert is_approved(part, words, approved, approved_words)
 
 
 @settings(deadline=None, max_examples=30)
@@ -459,7 +478,7 @@ def test_whatever_files_are_exchanged_a_requester_reads_the_approved_words_or_no
         for file, content in contents.items():
             (playground / file).write_bytes(content)
     for part, words, approved in zip(ASKED, found, approved_words, strict=True):
-        assert words in (None, approved, english_of(part, approved_words))
+        assert is_approved(part, words, approved, approved_words)
 
 
 # --- tampering with approvals
@@ -695,6 +714,37 @@ def test_labels_that_are_out_of_date_are_not_shown(folder):
     refused(library, a_wording(), BUTTON, now=now)
 
 
+def test_translated_labels_that_are_out_of_date_give_way_to_the_english_ones(folder):
+    edit(folder / "wording/page.de.yaml", "2028-10-01", "2027-10-01")
+    last, late = date(2027, 9, 30), date(2027, 10, 1)
+    library = read_library(sign_all(folder))
+    assert library.label("specialist", "de", last) == "Mit einem Menschen sprechen"
+    assert library.label("specialist", "de", late) == "Talk to a person"
+    library.check_labels(last, "de")
+    library.check_labels(late)  # English may be shown, so a message need not be lost
+    with pytest.raises(NotApproved, match=r"wording/page\.de: is served from"):
+        library.check_labels(late, "de")
+
+
+@pytest.mark.parametrize("today", [None, NOW.date()])
+def test_translated_labels_that_nobody_approved_give_way_to_the_english_ones(folder, today):
+    assert read_library(folder).label("specialist", "de", today) == "Mit einem Menschen sprechen"
+    edit(folder / "wording/page.de.yaml", "Mit einem", "Mit keinem")
+    library = read_library(folder)
+    assert library.label("specialist", "de", today) == "Talk to a person"
+    with pytest.raises(NotApproved, match=r"wording/page\.de v1: needs the signatures"):
+        library.check_labels(NOW.date(), "de")
+
+
+def test_english_labels_that_may_not_be_shown_take_every_language_with_them(folder):
+    """They stand in for whatever a translation lacks."""
+    edit(folder / "wording/page.yaml", "Talk to a person", "Talk to nobody")
+    library = read_library(folder)
+    for language in ("en", "de", "fr"):
+        with pytest.raises(NotApproved, match="wording/page v1"):
+            library.check_labels(NOW.date(), language)
+
+
 async def refused_rows(service, *parts: Part) -> None:
     """Queues replies as anybody could who can write to the database, and waits until none is open."""
     async with service.app.database.transaction() as tx:
@@ -776,10 +826,10 @@ def test_demo_keys_beside_a_real_channel_stop_the_start(knowledge: Knowledge, ch
 @pytest.fixture
 def whole(folder) -> Path:
     """The small library with every text and label that a start asks for, signed by its own people."""
-    write(
-        folder,
-        {f"wording/{name}.md.j2": GREETING.replace("greeting", name) for name in REQUIRED_WORDINGS if name != "answer"},
-    )
+    for name in set(REQUIRED_WORDINGS) - {"answer"}:
+        text = GREETING.replace("greeting", name)
+        public = text.replace("{{ contact.emergency_number }}", "for help")
+        write(folder, {f"wording/{name}.md.j2": public if name == "invitation" else text})
     labels = "".join(f"  {key}: words\n" for key in REQUIRED_LABELS)
     write(folder, {"wording/page.yaml": PAGE.split("labels:")[0] + "labels:\n" + labels})
     (folder / "triage").symlink_to(Path(__file__).parent.parent / "responses" / "triage")
@@ -824,6 +874,7 @@ def test_signing_for_the_demo_replaces_the_signers_so_that_it_cannot_slip_in_uns
     [
         ("wording/emergency.md.j2", "Hello", "Goodbye", "wording/emergency.en v1: needs the signatures"),
         ("wording/page.yaml", "helpful: words", "helpful: other", "wording/page v1: needs the signatures"),
+        ("wording/page.de.yaml", "Mit einem", "Mit keinem", "wording/page.de v1: needs the signatures"),
         ("testamol/product.yaml", '"911"', '"119"', "testamol/product v1: needs the signatures"),
         (
             "wording/page.yaml",

@@ -27,12 +27,16 @@ REQUIRED_WORDINGS = (
     *("language", "privacy", "unapproved", "attachment", "over-long", "country-not-served", "added-to-case"),
     *("greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "clarify", "answer", "withdrawn"),
     *("first-contact", "ask-audience", "ask-country", "audience-saved", "country-saved", "settings", "notice-thanks"),
-    *("helpful-thanks", "not-helpful", "specialist-joined", "specialist-left", "case-closed"),
+    *("helpful-thanks", "not-helpful", "specialist-joined", "specialist-left", "case-closed", "stale", "invitation"),
+    *("privacy-notice", "delete-ask", "delete-done", "delete-done-kept", "delete-cancelled"),
+    *("file-too-big", "file-type", "file-failed"),
 )
-#: Buttons that the bot may have to show, likewise.
+#: Buttons, commands and short notes that the bot may have to show, likewise.
 REQUIRED_LABELS = (
     *("helpful", "not-helpful", "specialist", "none-of-these", "accept-notice", "settings", "pressed"),
-    *("audience-patient", "audience-hcp", "country-other"),
+    *("audience-patient", "audience-hcp", "country-other", "delete", "delete-confirm", "delete-cancel", "private-chat"),
+    *("command-start", "command-help", "command-settings", "command-specialist", "command-privacy", "command-delete"),
+    *("already-pressed", "stale-press", "erased"),
 )
 #: What a wording's template may name.
 _NAMES = frozenset({"product", "contact", "fields"})
@@ -45,10 +49,15 @@ class Library:
     product: Product | None
     entries: Mapping[str, StandardResponse]
     wordings: Mapping[tuple[str, str], Wording] = field(default_factory=dict)
-    page: Page | None = None
+    pages: Mapping[str, Page] = field(default_factory=dict)  # by language; the English one is whole
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
     signers: Mapping[str, Signer] = field(default_factory=dict)
     drafts: bool = False
+
+    @property
+    def page(self) -> Page | None:
+        """The English labels."""
+        return self.pages.get("en")
 
     @cached_property
     def version(self) -> str:
@@ -64,8 +73,8 @@ class Library:
             yield f"{entry.product}/{entry.id}", entry
         for wording in self.wordings.values():
             yield f"wording/{wording.id}.{wording.language}", wording
-        if self.page:
-            yield f"wording/{self.page.id}", self.page
+        for page in self.pages.values():
+            yield page.document, page
 
     def approved(self, document: str, content: "Document") -> tuple[Approval, ...]:
         """The signatures under a document. Raises NotApproved."""
@@ -100,7 +109,7 @@ class Library:
                 yield f"{entry.product}/{entry.id}: is served from {entry.effective} until {entry.expires} only"
             if self.product and entry.label_version != self.product.label_version:
                 yield f"{entry.product}/{entry.id}: rests on label {entry.label_version}; the product has another"
-        for text in (*self.wordings.values(), *([self.page] if self.page else [])):
+        for text in (*self.wordings.values(), *self.pages.values()):
             if not text.in_date(now.date()):
                 yield f"wording/{text.id} ({text.language}): is served from {text.effective} until {text.expires} only"
         yield from self.missing()
@@ -214,16 +223,33 @@ class Library:
         contacts = self.product.contacts if self.product else {}
         return contacts.get(self.region(country) or ELSEWHERE) or contacts.get(ELSEWHERE)
 
-    def label(self, key: str) -> str:
-        """The words on a button or on the chat page. Raises NotApproved where there are none."""
-        if self.page is None or key not in self.page.labels:
-            raise NotApproved(f"wording/page: has no label '{key}'; add it")
-        return self.page.labels[key]
+    def label(self, key: str, language: str = "en", today: date | None = None) -> str:
+        """The words on a button or on the chat page. Raises NotApproved where there are none.
 
-    def check_labels(self, today: date) -> None:
-        """Raises NotApproved unless the labels may be shown now."""
-        if self.page is not None:
-            self._approved_in_date(f"wording/{self.page.id}", self.page, today)
+        English, where the translation lacks them, is not approved or, if `today` is given, not in date.
+        """
+        for page in (self._translation(language, today), self.page):
+            if page is not None and key in page.labels:
+                return page.labels[key]
+        raise NotApproved(f"wording/page: has no label '{key}'; add it")
+
+    def _translation(self, language: str, today: date | None) -> Page | None:
+        page = None if language == "en" else self.pages.get(language)
+        if page is None or page.document in self._unapproved:
+            return None
+        try:
+            return page if today is None else self._approved_in_date(page.document, page, today)
+        except NotApproved:
+            return None
+
+    def check_labels(self, today: date, language: str = "en") -> None:
+        """Raises NotApproved unless the labels may be shown now: those of `language`, and the English ones.
+
+        Whoever can do with English in the place of a translation need not name the language: `label` passes over it.
+        """
+        for page in (self.page, self.pages.get(language)):
+            if page is not None:
+                self._approved_in_date(page.document, page, today)
 
     def title(self, entry: str, today: date) -> str:
         """The question an entry answers, as a button shows it. Raises NotApproved."""

@@ -132,9 +132,14 @@ class Wording(_Dated):
 
 
 class Page(_Dated):
-    """The short labels on buttons and pages."""
+    """The short labels on buttons and pages. A translation may hold some of the English ones only."""
 
     labels: dict[Identifier, Line]
+
+    @property
+    def document(self) -> str:
+        """What its approvals are kept under."""
+        return "wording/page" if self.language == "en" else f"wording/page.{self.language}"
 
 
 class Contact(_Content):

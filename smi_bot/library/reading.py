@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from markdown_it import MarkdownIt
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -16,6 +17,8 @@ from smi_bot.library.model import Approval, Page, Product, Signer, StandardRespo
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _SECTION = re.compile(r"^# +(.+?) *$", re.MULTILINE)
+_TEMPLATE_MARK = re.compile(r"\{[{%#]")
+_MARKDOWN = MarkdownIt("commonmark", {"html": False})  # as smi_bot.markup reads it
 
 Content = TypeVar("Content", bound=BaseModel)
 
@@ -37,18 +40,21 @@ def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> 
         raise LibraryError(f"{folder}: no such folder; set SMI_LIBRARY to a folder of approved content")
     products = [_attempt(problems, _yaml_model, path, Product) for path in sorted(folder.glob("*/product.yaml"))]
     entries = [(path, _attempt(problems, read_entry, path)) for path in _entry_files(folder)]
-    wordings = [_attempt(problems, _read_wording, path) for path in sorted(folder.glob("wording/*.md.j2"))]
-    page_file = folder / "wording" / "page.yaml"
-    page = _attempt(problems, _yaml_model, page_file, Page) if page_file.exists() else None
+    texts = {path: _attempt(problems, _read_wording, path) for path in sorted(folder.glob("wording/*.md.j2"))}
+    pages = {path: _attempt(problems, _read_page, path) for path in sorted(folder.glob("wording/page*.yaml"))}
     people = _attempt(problems, _read_signers, signers) if signers.exists() else ()
     approvals = _attempt(problems, _read_approvals, folder / "approvals")
     found = {path: entry for path, entry in entries if entry}
+    labels = {path: page for path, page in pages.items() if page}
+    wordings = {path: wording for path, wording in texts.items() if wording}
     problems.extend(_misfits(folder, [p for p in products if p], found))
+    problems.extend(_stray_labels(labels))
+    problems.extend(_told_in_public([p for p in products if p], wordings))
     return Library(
         product=next((p for p in products if p), None),
         entries={entry.id: entry for entry in found.values()},
-        wordings={(w.id, w.language): w for w in wordings if w},
-        page=page,
+        wordings={(w.id, w.language): w for w in wordings.values()},
+        pages={page.language: page for page in labels.values()},
         approvals=approvals or {},
         signers={signer.id: signer for signer in people or ()},
         drafts=drafts,
@@ -85,9 +91,21 @@ def _read_wording(path: Path) -> Wording:
     expected = wording.id if wording.language == "en" else f"{wording.id}.{wording.language}"
     if path.name != f"{expected}.md.j2":
         raise LibraryError(f"{path}: field id: this file must be called '{expected}.md.j2'; rename one of them")
+    if wording.id == "page":  # its approvals would be kept under the name of the labels
+        raise LibraryError(f"{path}: field id: 'page' is taken by the labels; give this text another")
     if fault := template_fault(wording.body):
         raise LibraryError(f"{path}: text: {fault}; correct it")
     return wording
+
+
+def _read_page(path: Path) -> Page:
+    page = _yaml_model(path, Page)
+    expected = "page.yaml" if page.language == "en" else f"page.{page.language}.yaml"
+    if page.id != "page" or path.name != expected:
+        raise LibraryError(
+            f"{path}: field id: must be 'page' and this file be called '{expected}'; correct one of them"
+        )
+    return page
 
 
 def _joined(path: Path, front: dict[str, Any], **text: Any) -> dict[str, Any]:
@@ -156,6 +174,11 @@ def _sections(path: Path, body: str) -> dict[str, str]:
             raise LibraryError(f"{path}: section '# {name}': stands twice; merge them")
         if not text.strip():
             raise LibraryError(f"{path}: section '# {name}': is empty; write it or remove it")
+        if any(token.type == "hr" for token in _MARKDOWN.parse(text.strip())):
+            raise LibraryError(
+                f"{path}: section '# {name}': holds a break ('---'), at which a long message may be split;"
+                " remove it, so that benefit and risk stay together"
+            )
         sections[name] = text.strip()
     return sections
 
@@ -215,3 +238,26 @@ def _misfits(folder: Path, products: list[Product], entries: Mapping[Path, Stand
                 yield f"{where}: field product: '{entry.product}' is not '{product.id}'; correct it"
             for region in sorted(set(entry.regions) - set(product.regions)):
                 yield f"{where}: field regions: '{region}' is not in product.yaml; correct it or add it there"
+
+
+def _stray_labels(pages: Mapping[Path, Page]) -> Iterator[str]:
+    """Labels of a translation that translate nothing."""
+    english = next((page for page in pages.values() if page.language == "en"), None)
+    if english is None:  # missing or broken, which is told elsewhere
+        return
+    for where, page in pages.items():
+        for key in sorted(set(page.labels) - set(english.labels)):
+            yield f"{where}: field labels.{key}: is not in page.yaml; correct the name or remove it"
+
+
+def _told_in_public(products: list[Product], wordings: Mapping[Path, Wording]) -> Iterator[str]:
+    """The invitation is posted where everybody reads it: it may not even tell what the question was about."""
+    for where, wording in wordings.items():
+        if wording.id != "invitation":
+            continue
+        if _TEMPLATE_MARK.search(wording.body):
+            yield f"{where}: text: is posted in public and must hold no '{{{{ … }}}}' marks; write plain words"
+        for product in products:
+            for name in (product.name, product.generic, product.company, *product.names, *product.misspellings):
+                if re.search(rf"\b{re.escape(name)}\b", wording.body, re.IGNORECASE):
+                    yield f"{where}: text: is posted in public and must not say '{name}'; take it out"
