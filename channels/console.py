@@ -63,6 +63,10 @@ class ConsoleChannel:
         await self.answered()
         self.at_end()
 
+    def not_ready(self) -> list[str]:
+        """The keyboard is always there."""
+        return []
+
     async def say(self, line: str) -> None:
         action = self._pressed(line.strip())
         await enqueue(

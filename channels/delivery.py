@@ -4,6 +4,9 @@ import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
+
 from smi_bot import journal
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
@@ -22,6 +25,28 @@ Withdrawn = Callable[[Transaction, Reply, datetime], Awaitable[None]]
 Settled = Callable[[Transaction, int, datetime], Awaitable[None]]
 
 _UNAPPROVED = "not approved at the moment of sending"
+
+
+class PartRow(SQLModel, table=True):
+    """What went out of a reply that needs several messages, so that a retry goes on and does not begin anew."""
+
+    __tablename__ = "delivered_part"
+
+    reply: str = Field(primary_key=True)
+    part: int = Field(primary_key=True)
+    platform_id: str
+
+
+async def parts_sent(database: Database, reply: str) -> int:
+    """How many messages of a reply are delivered."""
+    async with database.reading() as tx:
+        count = sa.select(sa.func.count()).select_from(PartRow).where(col(PartRow.reply) == reply)
+        return int((await tx.execute(count)).scalar_one())
+
+
+async def part_sent(database: Database, reply: str, part: int, platform_id: str) -> None:
+    async with database.transaction() as tx:
+        tx.add(PartRow(reply=reply, part=part, platform_id=platform_id))
 
 
 class Delivery:
@@ -55,9 +80,9 @@ class Delivery:
             raise TryAgain(f"channel {reply.channel} is not running", after=30)
         try:
             rendered = await self.render(reply)
-        except (NotApproved, LibraryError) as error:  # a text that cannot be rendered cannot be sent either
+            platform_id = await channel.send(rendered)
+        except (NotApproved, LibraryError) as error:  # a text that cannot be rendered or shown whole cannot be sent
             raise Refused(f"{_UNAPPROVED}: {error}") from error
-        platform_id = await channel.send(rendered)
         return Sent(platform_id, {**rendered.model_dump(mode="json"), "salt": secrets.token_hex(16)})
 
     async def render(self, reply: Reply) -> Rendered:
@@ -69,8 +94,9 @@ class Delivery:
             markdown=markdown,
             source=source,
             author="specialist" if isinstance(reply.part, SpecialistPart) else "bot",
-            language=reply.part.language if isinstance(reply.part, WordingPart) else "en",
+            language=_language(reply),
             buttons=self._buttons(reply),
+            place=reply.place,
         )
 
     async def _words(self, reply: Reply) -> tuple[str, str]:
@@ -86,11 +112,11 @@ class Delivery:
                 return literal(part.text), f"specialist, case event {part.event}"
 
     def _buttons(self, reply: Reply) -> tuple[Button, ...]:
-        today = self._clock().date()
+        today, language = self._clock().date(), _language(reply)
         if reply.choices:
             self._library.check_labels(today)
         actions = [choice.action.model_copy(update={"reply": reply.id}) for choice in reply.choices]
-        return tuple(Button(text=label_of(action, self._library, today), action=action) for action in actions)
+        return tuple(Button(text=label_of(action, self._library, today, language), action=action) for action in actions)
 
     async def settled(self, tx: Transaction, row: OutboxRow, now: datetime) -> None:
         reply = Reply.model_validate(row.payload)
@@ -111,6 +137,10 @@ class Delivery:
             await self._withdrawn(tx, reply, now)
         elif reply.case is not None:
             await self._case_settled(tx, reply.case, now)
+
+
+def _language(reply: Reply) -> str:
+    return reply.part.language if isinstance(reply.part, WordingPart) else "en"
 
 
 def _answers(reply: Reply) -> bool:

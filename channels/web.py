@@ -24,6 +24,7 @@ from starlette.templating import Jinja2Templates
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from smi_bot import attachments
+from smi_bot.burst import inquiry_of
 from smi_bot.conversations import history, moment
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.inbox import Inbox
@@ -32,7 +33,7 @@ from smi_bot.errors import NotApproved
 from smi_bot.inquiry import Action, Attachment, Inquiry, PromptedBy, Rendered
 from smi_bot.library import Library
 from smi_bot.markup import to_html
-from smi_bot.receiving import enqueue, inquiry_of
+from smi_bot.receiving import enqueue
 from smi_bot.replies import label_of
 
 log = structlog.get_logger()
@@ -119,6 +120,10 @@ class WebChannel:
     async def run(self) -> None:
         """The pages come to us."""
         await asyncio.Event().wait()
+
+    def not_ready(self) -> list[str]:
+        """It has no other side that could be away."""
+        return []
 
     async def close(self) -> None:
         """Closes the sockets so that a stopping server need not wait for its visitors."""
@@ -276,7 +281,7 @@ class WebChannel:
 
     async def _look(self, conversation: str) -> tuple[list[InboxRow | OutboxRow], dict[str, bool]]:
         async with self._database.reading() as tx:
-            rows = await history(tx, conversation)
+            rows = [row for row in await history(tx, conversation) if not _is_erased(row)]
             held = await self._is_held(tx, conversation)
             unanswered = (
                 sa.select(col(InboxRow.id)).where(is_open(InboxRow), col(InboxRow.lane) == conversation).limit(1)
@@ -306,6 +311,10 @@ class WebChannel:
             return label_of(action, self._library, self._clock().date())
         except NotApproved:
             return self._library.label("pressed")
+
+
+def _is_erased(row: InboxRow | OutboxRow) -> bool:
+    return bool((row.payload if isinstance(row, InboxRow) else row.sent or {}).get("erased"))
 
 
 def _id_of(text: str) -> str:

@@ -18,6 +18,7 @@ EventKind = Literal[
     "labelled",
     "reminded",
     "revealed",
+    "erasure",
     "closed",
 ]
 #: Who may see an event. `requester`: it is part of what they said or were told. Everything else stays inside.
@@ -69,6 +70,11 @@ class Case:
     @property
     def number(self) -> str:
         return f"SMI-{self.id}"
+
+    @property
+    def is_public(self) -> bool:
+        """Whether it was opened by posts that everybody can read."""
+        return bool(self.events[0].body.get("public"))
 
     @property
     def opened_at(self) -> datetime:

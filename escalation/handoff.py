@@ -14,14 +14,15 @@ from escalation import store
 from escalation.case import DISPOSITIONS, Case, Priority, due_at, joined, priority_of
 from smi_bot import journal
 from smi_bot.assistant import OpenCase
+from smi_bot.attachments import set_state
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
-from smi_bot.decision import PRECEDENCE, Label
+from smi_bot.decision import PRECEDENCE, SAFETY, Label
 from smi_bot.durable.outbox import post
 from smi_bot.durable.timers import set_timer
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import Part, Reply, SpecialistPart, WordingPart
-from smi_bot.receiving import Referral, post_reply
+from smi_bot.receiving import Kept, Referral, post_reply
 
 #: Characters of one reply; longer ones would not fit every platform.
 LONGEST_REPLY = 4000
@@ -65,6 +66,7 @@ class CaseHandoff:
             "country": referral.conversation.country,
             "language": referral.language,
             "channel": referral.conversation.channel,
+            "public": referral.conversation.public,
         }
         await self._record(tx, case_id, now, "opened", "bot", body)
         await self._add_message(tx, case_id, referral, now)
@@ -84,11 +86,32 @@ class CaseHandoff:
             "evidence": [asdict(each) for each in referral.evidence],
             "suggestions": [asdict(each) for each in referral.suggestions],
             "reason": referral.reason,
+            "link": referral.link,
         }
         event = await store.add_event(tx, case_id, now, "message", "requester", body, "requester")
         journal.note(
             tx, now, "case", str(case_id), event=event, what="message", actor="requester", messages=body["messages"]
         )
+
+    async def erase(self, tx: Transaction, conversation: str, now: datetime) -> Kept:
+        """Erases the words on finished cases without a safety report; what is left is kept, and says that they asked."""
+        kept = []
+        for case in await store.cases_of(tx, conversation):
+            if case.status == "closed" and SAFETY.isdisjoint(case.labels):
+                await store.erase_words(tx, case)
+                continue
+            kept.append(case)
+            await self._record(tx, case.id, now, "erasure", "bot", {})
+            await self._tell_desk(tx, case.id, now)
+        messages = (id for case in kept for event in case.events for id in event.body.get("messages", ()))
+        return Kept(tuple(case.id for case in kept), tuple(case.number for case in kept), frozenset(messages))
+
+    async def file_settled(self, tx: Transaction, conversation: str, now: datetime) -> None:
+        """A file of the requester is here or cannot be had: the desk must see which."""
+        case = await store.latest_case(tx, conversation)
+        if case is not None:
+            await self._tell_desk(tx, case.id, now)
+        tx.rings.add("desk")
 
     # --- from a desk
 
@@ -122,13 +145,13 @@ class CaseHandoff:
 
     async def reply(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
         """Sends the owner's words to the requester, once for each `id`."""
-        case = await self._owned(tx, case_id, actor)
+        case = await self._answerable(tx, case_id, actor)
         if not _known(case, "replied", id):
             await self._reply(tx, case, actor, {"text": _words(text), "id": id}, now)
 
     async def send_note(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
         """Sends a note of the owner's own, by an explicit press; a second press sends nothing."""
-        case = await self._owned(tx, case_id, actor)
+        case = await self._answerable(tx, case_id, actor)
         note = next((e for e in case.events if e.id == event and e.kind == "noted"), None)
         if note is None or note.actor != actor:
             raise NotAllowed("Only a note of your own can be sent to the requester.")
@@ -145,6 +168,18 @@ class CaseHandoff:
         row.state, row.failures, row.next_attempt_at, row.settled_at = "open", 0, now, None
         journal.note(tx, now, "case", str(case_id), event=event, what="retried", actor=actor)
         tx.rings |= {"outbox", row.lane}
+
+    async def fetch_again(self, tx: Transaction, case_id: int, actor: str, file: str, now: datetime) -> None:
+        """Asks the platform again for a file that could not be had."""
+        case = await self._unfinished(tx, case_id)
+        row = (await store.deliveries(tx, [f"fetch:{file}"])).get(f"fetch:{file}")
+        if row is None or row.payload["conversation"] != case.conversation or row.state != "failed":
+            raise NotAllowed("This file is not missing; nothing was fetched again.")
+        row.state, row.failures, row.next_attempt_at, row.settled_at = "open", 0, now, None
+        row.created_at = now  # its patience begins anew
+        await set_state(tx, file, "pending")
+        journal.note(tx, now, "case", str(case_id), what="file fetched again", actor=actor)
+        tx.rings |= {"outbox", row.lane, "desk"}
 
     async def label(self, tx: Transaction, case_id: int, actor: str, labels: Sequence[str], now: datetime) -> None:
         """A specialist's own judgement replaces the rules' labels; the priority follows it."""
@@ -201,6 +236,15 @@ class CaseHandoff:
             raise NotAllowed(f"Only its owner, {case.owner}, can do that on {case.number}.")
         return case
 
+    async def _answerable(self, tx: Transaction, case_id: int, actor: str) -> Case:
+        case = await self._owned(tx, case_id, actor)
+        if case.is_public:
+            raise NotAllowed(
+                f"{case.number} is a public post: nothing is ever sent there. Follow its link, or wait until they write"
+                " to the bot in private."
+            )
+        return case
+
     async def _unfinished(self, tx: Transaction, case_id: int) -> Case:
         case = await store.case(tx, case_id, lock=True)
         if case.status == "closed":
@@ -222,6 +266,8 @@ class CaseHandoff:
         await self._tell_desk(tx, case.id, now)
 
     async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
+        if case.is_public:
+            return
         conversation = await tx.get_one(ConversationRow, case.conversation)
         if isinstance(part, WordingPart):
             part = part.model_copy(

@@ -17,10 +17,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from escalation import store
-from escalation.cards import Card, CardContext, card, message_ids, reply_keys, unmasked
-from escalation.case import Priority
+from escalation.card_lines import CardContext, message_ids, reply_keys
+from escalation.cards import Card, card, unmasked
+from escalation.case import Case, Priority
 from escalation.handoff import CaseHandoff
-from smi_bot.attachments import AttachmentRow
+from smi_bot.attachments import AttachmentRow, states
+from smi_bot.burst import inquiry_of
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
@@ -28,11 +30,11 @@ from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import UserText
 from smi_bot.library import Library
 from smi_bot.markup import literal, to_html
-from smi_bot.receiving import inquiry_of
 from smi_bot.text import repair
 
 _STATIC = Path(__file__).parent / "desk_static"
 _POLL = 5.0  # seconds
+_File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
 
@@ -44,6 +46,7 @@ class _Form(BaseModel):
     text: UserText = ""
     id: _Id | None = None
     event: int = 0
+    file: _File = ""
     labels: list[str] = []
     disposition: str = ""
     note: UserText = ""
@@ -147,16 +150,24 @@ class LocalDesk:
     async def _cards(self, viewer: str) -> list[Card]:
         async with self._database.reading() as tx:
             cases = await store.cases(tx)
-            context = CardContext(
-                messages=await store.messages(tx, message_ids(cases)),
-                deliveries=await store.deliveries(tx, reply_keys(cases)),
-                bot_replies=await store.bot_replies(tx, [case.conversation for case in cases]),
-                titles={entry.id: entry.title for entry in self._library.entries.values()},
-                windows=self._windows,
-                viewer=viewer,
-                now=self._clock(),
-            )
+            context = await self._context(tx, cases, viewer)
         return [card(case, context) for case in cases]
+
+    async def _context(self, tx: Transaction, cases: Sequence[Case], viewer: str) -> CardContext:
+        messages = await store.messages(tx, message_ids(cases))
+        conversations = [case.conversation for case in cases]
+        return CardContext(
+            messages=messages,
+            versions=await store.versions(tx, messages.values()),
+            told=await store.told(tx, messages.values()),
+            deliveries=await store.deliveries(tx, reply_keys(cases)),
+            bot_replies=await store.bot_replies(tx, conversations),
+            files=await states(tx, conversations),
+            titles={entry.id: entry.title for entry in self._library.entries.values()},
+            windows=self._windows,
+            viewer=viewer,
+            now=self._clock(),
+        )
 
     async def _events(self, request: Request) -> Response:
         if _specialist(request) is None:
@@ -182,7 +193,7 @@ class LocalDesk:
         id = request.path_params["id"]
         async with self._database.reading() as tx:
             row = await tx.get(AttachmentRow, id)
-            if row is None or not await self._is_on_a_case(tx, row):
+            if row is None or row.state != "here" or not await self._is_on_a_case(tx, row):
                 return Response(status_code=404)
         headers = {"Content-Disposition": "attachment", "Cache-Control": "private, no-store"}
         return Response(row.content, media_type=row.media_type, headers=headers)
@@ -217,7 +228,8 @@ class LocalDesk:
             if press in ("case_reveal", "reveal"):
                 await self._handoff.reveal(tx, case, actor, self._clock())
                 found = await store.case(tx, case)
-                return {"text": unmasked(found, await store.messages(tx, message_ids([found])))}
+                messages = await store.messages(tx, message_ids([found]))
+                return {"text": unmasked(found, messages, await store.versions(tx, messages.values()))}
             await self._act(tx, press, case, actor, form)
         return {"ok": True}
 
@@ -236,6 +248,8 @@ class LocalDesk:
                 await handoff.send_note(tx, case, actor, form.event, now)
             case "reply_retry":
                 await handoff.retry(tx, case, actor, form.event, now)
+            case "file_retry":
+                await handoff.fetch_again(tx, case, actor, form.file, now)
             case "case_label" | "label":
                 await handoff.label(tx, case, actor, form.labels, now)
             case "case_close" | "close":

@@ -16,6 +16,7 @@ _NAMED = re.compile(
     r"(?P<lead>\b(?i:my name is|my name's|i am called|this is|mr|mrs|ms|miss|dr|prof)\b\.?\s+)"
     r"(?P<name>[A-ZÀ-Þ][\w'-]{1,30}(?:\s+[A-ZÀ-Þ][\w'-]{1,30}){0,2})"
 )
+_MASK = re.compile(r"\[(?:e-mail|link|handle|phone|number)\]")
 _LONGEST = 20_000
 
 
@@ -33,6 +34,12 @@ def redact(text: str, country: str | None) -> str:
     cut = _NUMBER.sub("[number]", cut)
     cut = _NAMED.sub(r"\g<lead>[name]", cut)
     return cut if len(text) <= _LONGEST else f"{cut} […]"
+
+
+def redact_contact(text: str, country: str | None) -> str:
+    """A contact card: whatever in it is no number or address is a person's name."""
+    masks = _MASK.findall(redact(text, country))
+    return " ".join(["[name]", *masks]) if text.strip() else ""
 
 
 def _without_phones(text: str, country: str | None) -> str:

@@ -1,6 +1,6 @@
 """Every query about cases."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +12,9 @@ from smi_bot.database import BigKey, Instant, Json, Transaction
 from smi_bot.durable.rows import InboxRow, OutboxRow
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import SpecialistPart
+
+#: A conversation, and the platform's id of a message in it.
+MessageKey = tuple[str, str]
 
 _NO_ID = 2**63  # more than a database can count
 
@@ -29,7 +32,7 @@ class CaseRow(SQLModel, table=True):
 
 
 class CaseEventRow(SQLModel, table=True):
-    """One event of a case; never changed."""
+    """One event of a case; never changed, but for erasing what people wrote."""
 
     __tablename__ = "case_event"
     __table_args__ = (sa.Index("case_event_case", "case_id", "id"),)
@@ -64,6 +67,15 @@ async def add_event(
     await tx.flush()
     tx.rings.add("desk")
     return _id(row.id)
+
+
+async def erase_words(tx: Transaction, case: Case) -> None:
+    """Takes out of a case's events what people wrote."""
+    query = sa.select(CaseEventRow).where(col(CaseEventRow.case_id) == case.id)
+    for row in (await tx.execute(query)).scalars():
+        row.body = {
+            key: "" if key in ("text", "note") and isinstance(value, str) else value for key, value in row.body.items()
+        }
 
 
 async def last_event(tx: Transaction, case_id: int) -> int:
@@ -139,6 +151,36 @@ async def messages(tx: Transaction, ids: Sequence[int]) -> dict[int, InboxRow]:
     return {_id(row.id): row for row in rows}
 
 
+async def versions(tx: Transaction, rows: Collection[InboxRow]) -> dict[MessageKey, list[InboxRow]]:
+    """What these messages edit or reply to of the requester's own: all versions of each message, oldest first."""
+    found: dict[MessageKey, list[InboxRow]] = {key: [] for key in _referred_to(rows)}
+    if not found:
+        return found
+    lanes, ids = zip(*found, strict=True)
+    named = (col(InboxRow.lane).in_(lanes), col(InboxRow.payload)["message"].as_string().in_(ids))
+    for row in (await tx.execute(sa.select(InboxRow).where(*named).order_by(col(InboxRow.id)))).scalars():
+        if (key := (row.lane, row.payload["message"])) in found:
+            found[key].append(row)
+    return found
+
+
+async def told(tx: Transaction, rows: Collection[InboxRow]) -> dict[MessageKey, OutboxRow]:
+    """What these messages reply to of our own."""
+    referred_to = _referred_to(rows)
+    if not referred_to:
+        return {}
+    lanes, ids = zip(*referred_to, strict=True)
+    named = (col(OutboxRow.lane).in_(lanes), col(OutboxRow.platform_id).in_(ids))
+    replies = (await tx.execute(sa.select(OutboxRow).where(*named))).scalars()
+    return {(row.lane, row.platform_id): row for row in replies if row.platform_id}
+
+
+def _referred_to(rows: Collection[InboxRow]) -> set[MessageKey]:
+    edited = {(row.lane, str(row.payload["message"])) for row in rows if row.payload.get("edited")}
+    replied_to = {(row.lane, str(row.payload.get("reply_to", ""))) for row in rows}
+    return {(lane, id) for lane, id in edited | replied_to if id}
+
+
 async def deliveries(tx: Transaction, keys: Sequence[str]) -> dict[str, OutboxRow]:
     """Outbound replies by key."""
     rows = (await tx.execute(sa.select(OutboxRow).where(col(OutboxRow.key).in_(keys)))).scalars()
@@ -146,11 +188,11 @@ async def deliveries(tx: Transaction, keys: Sequence[str]) -> dict[str, OutboxRo
 
 
 async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str, list[OutboxRow]]:
-    """By conversation: the answers the bot sent by itself, and whatever of its own could not be delivered."""
+    """By conversation: the answers the bot sent by itself, and whatever of its own could not be delivered so far."""
     kind = col(OutboxRow.payload)["part"]["kind"].as_string()
     answered = sa.and_(col(OutboxRow.state) == "sent", kind == "entry")
-    failed = sa.and_(col(OutboxRow.state) == "failed", kind != "specialist")
-    of_bot = (col(OutboxRow.lane).in_(conversations), col(OutboxRow.way) == "delivery", sa.or_(answered, failed))
+    troubled = sa.and_(col(OutboxRow.state) != "sent", col(OutboxRow.error).is_not(None), kind != "specialist")
+    of_bot = (col(OutboxRow.lane).in_(conversations), col(OutboxRow.way) == "delivery", sa.or_(answered, troubled))
     found: dict[str, list[OutboxRow]] = {}
     for row in (await tx.execute(sa.select(OutboxRow).where(*of_bot).order_by(col(OutboxRow.id)))).scalars():
         found.setdefault(row.lane, []).append(row)

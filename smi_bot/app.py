@@ -19,13 +19,16 @@ from filelock import FileLock, Timeout
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from channels.delivery import Delivery
+from channels.files import Fetching
+from channels.telegram import open_telegram
 from channels.web import WebChannel
 from escalation import sla, store
 from escalation.handoff import CaseHandoff
 from escalation.local_desk import LocalDesk
-from smi_bot import journal
+from smi_bot import erasure, journal
 from smi_bot.assistant import Knowledge
 from smi_bot.database import Database, Transaction, migrate
 from smi_bot.durable.inbox import Inbox
@@ -42,6 +45,7 @@ from smi_bot.web import web_application
 
 log = structlog.get_logger()
 
+_FETCH = 60.0  # seconds a file of a requester may take
 _DRAIN = 8.0  # seconds to finish what is in hand after SIGTERM
 
 
@@ -63,6 +67,7 @@ class App:
     channels: dict[str, Channel]
     web: WebChannel
     desk: LocalDesk
+    fetching: Fetching
     asgi: Starlette | None = None
 
     def join(self, channel: Channel) -> None:
@@ -72,9 +77,9 @@ class App:
     async def not_ready(self) -> list[str]:
         """What keeps the service from being ready, each in words; empty when it is."""
         troubles = [f"{work}: {trouble}" for work, trouble in self.loop.troubled.items()]
-        troubles += [
-            f"{name}: has a token, but this version has no such channel" for name in self.settings.live_channels
-        ]
+        troubles += [trouble for channel in self.channels.values() for trouble in channel.not_ready()]
+        if self.settings.slack_bot_token:
+            troubles.append("slack: has a token, but this version has no such desk")
         try:
             return troubles + await self._failed_rows()
         except (SQLAlchemyError, OSError) as error:
@@ -130,11 +135,12 @@ async def open_app(
         await asyncio.to_thread(migrate, settings.database)
         database = Database(settings.database, before_commit=(journal.chain,))
         stack.push_async_callback(database.close)
-        app = await _build(settings, knowledge, database, clock, poll)
-        yield app
+        yield await _build(settings, knowledge, database, clock, poll, stack)
 
 
-async def _build(settings: Settings, knowledge: Knowledge, database: Database, clock: Clock, poll: float) -> App:
+async def _build(
+    settings: Settings, knowledge: Knowledge, database: Database, clock: Clock, poll: float, stack: AsyncExitStack
+) -> App:
     inbox, outbox, timers = Inbox(database, clock), Outbox(database, clock), Timers(database, clock)
     windows = sla.windows(settings)
     handoff = CaseHandoff(windows, settings.country)
@@ -152,15 +158,22 @@ async def _build(settings: Settings, knowledge: Knowledge, database: Database, c
     password = settings.desk_password.get_secret_value() if settings.desk_password else None
     desk = LocalDesk(database, handoff, library, clock, windows, password)
     channels: dict[str, Channel] = {web.name: web}
+    fetching = Fetching(database, clock, settings.max_attachment_mb * 2**20, handoff.file_settled)
+    routes: list[BaseRoute] = [*web.routes, *desk.routes]
+    if settings.telegram_token:
+        opening = open_telegram(database, inbox, library, clock, store.is_held, settings)
+        telegram = await stack.enter_async_context(opening)
+        channels[telegram.name] = telegram
+        fetching.through({telegram.name: telegram})
+        routes += telegram.routes
     inbox.handled_by({"message": (assistant.receive, assistant.give_up), "press": (assistant.press, assistant.give_up)})
-    outbox.sent_by({"delivery": delivery, "handoff": desk})
-    timers.fired_by({"due": sla.reminder(handoff)})
+    outbox.sent_by({"delivery": delivery, "handoff": desk, "fetch": fetching}, slow={"fetch": _FETCH})
+    timers.fired_by({"due": sla.reminder(handoff), "forget": erasure.forget})
     delivery.through(channels)
     await outbox.clear_claims()
     loop = Loop({"inbox": inbox, "outbox": outbox, "timers": timers}, database.bell, poll)
-    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk)
-    routes = (*web.routes, *desk.routes)
-    app.asgi = web_application(routes, _web_secret(settings), app.not_ready, loopback=settings.loopback)
+    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk, fetching)
+    app.asgi = web_application(routes, _web_secret(settings), app.not_ready, settings.hosts)
     return app
 
 
@@ -220,12 +233,18 @@ class _Server(uvicorn.Server):
 def _listening(settings: Settings) -> socket.socket:
     """Bound here, so that a port in use is one clear line and a free one (0) is known."""
     family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # With the protocol named: only then does asyncio set TCP_NODELAY, without which each answer waits 40 ms.
+    listening = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((settings.host, settings.port), family=family)
+        listening.bind((settings.host, settings.port))
+        listening.listen(socket.SOMAXCONN)
     except OSError as error:
+        listening.close()
         raise SettingsError(
             f"SMI_PORT: cannot listen on {settings.host} port {settings.port}: {error.strerror}; choose another"
         ) from None
+    return listening
 
 
 def _address(listening: socket.socket) -> str:

@@ -9,6 +9,7 @@ from datetime import date
 
 from smi_bot.decision import (
     PRECEDENCE,
+    SAFETY,
     Answer,
     Candidate,
     Clarify,
@@ -36,7 +37,14 @@ MATCHED = 2000
 
 
 #: Commands are buttons that are typed.
-COMMANDS = {"/settings": Action(verb="settings"), "/specialist": Action(verb="specialist")}
+COMMANDS = {
+    "/start": Action(verb="start"),
+    "/help": Action(verb="help"),
+    "/settings": Action(verb="settings"),
+    "/specialist": Action(verb="specialist"),
+    "/privacy": Action(verb="privacy"),
+    "/delete": Action(verb="delete"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +59,19 @@ class Knowledge:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One burst of a requester, joined: what they wrote or pressed in one go."""
+    """One burst of a requester, joined: what they wrote or pressed in one go.
+
+    `superseded`: places in `texts` of those that were edited since. Triage reads them, nothing else does.
+    """
 
     texts: tuple[str, ...]
     has_attachment: bool = False
     action: Action | None = None
+    superseded: frozenset[int] = frozenset()
 
     @property
     def text(self) -> str:
-        return "\n".join(self.texts)
+        return "\n".join(text for place, text in enumerate(self.texts) if place not in self.superseded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +90,8 @@ def decide(
     reading = read(message.text)
     found = triage_burst(message.texts, knowledge.rules)
     grounds = Grounds(triage=found)
+    if conversation.public:
+        return _public(found, grounds)
     held = case is not None and case.owner is not None
     if held:
         return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
@@ -88,6 +102,13 @@ def decide(
     if found.signals:
         return _escalate(found, grounds, f"triage: {found.leading}")
     return _ordinary(message, reading, conversation, knowledge, grounds)
+
+
+def _public(found: Triage, grounds: Grounds) -> Decision:
+    """A post that everybody can read: read for safety, and never answered there."""
+    if SAFETY.isdisjoint(_labels(found)):
+        return Service("public-post", replace(grounds, reason="public post"), silent=True)
+    return _escalate(found, grounds, f"public post: {found.leading}")
 
 
 def command(text: str) -> Action | None:

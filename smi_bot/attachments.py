@@ -1,10 +1,12 @@
 """Files that requesters sent: kept in the database, so that one backup holds everything and any worker can serve them."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
+from typing import Literal
 
-from sqlalchemy import LargeBinary
-from sqlmodel import Field, SQLModel
+import sqlalchemy as sa
+from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import Instant, Transaction
 from smi_bot.errors import SmiError
@@ -19,7 +21,16 @@ _SIGNATURES: tuple[tuple[str, int, bytes], ...] = (
     ("image/webp", 8, b"WEBP"),
     ("image/heic", 4, b"ftypheic"),
     ("application/pdf", 0, b"%PDF-"),
+    ("audio/ogg", 0, b"OggS"),
+    ("audio/mpeg", 0, b"ID3"),
+    *(("audio/mpeg", 0, bytes((0xFF, second))) for second in (0xFB, 0xF3, 0xF2)),
+    ("audio/mp4", 4, b"ftypM4A"),
+    ("video/mp4", 4, b"ftyp"),
+    ("video/webm", 0, b"\x1aE\xdf\xa3"),
 )
+
+#: `pending`: still to be fetched from the platform. `failed`: it may work another time. `refused`: it never will.
+FileState = Literal["here", "pending", "failed", "refused"]
 
 
 class AttachmentRow(SQLModel, table=True):
@@ -32,8 +43,9 @@ class AttachmentRow(SQLModel, table=True):
     name: str
     media_type: str
     size: int
-    content: bytes = Field(sa_type=LargeBinary)
+    content: bytes | None = Field(default=None, sa_type=sa.LargeBinary)
     created_at: datetime = Field(sa_type=Instant)
+    state: str = Field(default="here", sa_column_kwargs={"server_default": "here"})
 
     def described(self) -> Attachment:
         return Attachment(id=self.id, name=self.name, media_type=self.media_type, size=self.size)
@@ -44,20 +56,52 @@ class WrongFile(SmiError):
 
 
 async def keep(tx: Transaction, conversation: str, name: str, content: bytes, limit: int, now: datetime) -> Attachment:
-    """Stores a photo or a PDF of at most `limit` bytes. Raises WrongFile."""
-    if len(content) > limit:
-        raise WrongFile("file-too-big")
-    media_type = next((t for t, at, mark in _SIGNATURES if content[at : at + len(mark)] == mark), None)
-    if media_type is None:
-        raise WrongFile("file-type")
+    """Stores a photo, a recording or a PDF of at most `limit` bytes. Raises WrongFile."""
     row = AttachmentRow(
         id=secrets.token_urlsafe(16),
         conversation=conversation,
         name=repair(name)[:200] or "file",
-        media_type=media_type,
+        media_type=media_type_of(content, limit),
         size=len(content),
         content=content,
         created_at=now,
     )
     tx.add(row)
     return row.described()
+
+
+def media_type_of(content: bytes, limit: int) -> str:
+    """What the file is by its first bytes. Raises WrongFile where it is too big or of no kind that we take."""
+    if len(content) > limit:
+        raise WrongFile("file-too-big")
+    media_type = next((t for t, at, mark in _SIGNATURES if content[at : at + len(mark)] == mark), None)
+    if media_type is None:
+        raise WrongFile("file-type")
+    return media_type
+
+
+async def expect(tx: Transaction, conversation: str, attachment: Attachment, now: datetime) -> bool:
+    """Notes a file that is still to be fetched; False where it was noted before."""
+    if await tx.get(AttachmentRow, attachment.id) is not None:
+        return False
+    known = attachment.model_dump(exclude={"source"})
+    tx.add(AttachmentRow(**known, conversation=conversation, created_at=now, state="pending"))
+    return True
+
+
+async def arrived(tx: Transaction, id: str, content: bytes, media_type: str) -> None:
+    """The file is here; nothing happens where it was erased in the meantime."""
+    values = {"content": content, "media_type": media_type, "size": len(content), "state": "here"}
+    await tx.execute(sa.update(AttachmentRow).where(col(AttachmentRow.id) == id).values(**values))
+
+
+async def set_state(tx: Transaction, id: str, state: FileState) -> None:
+    await tx.execute(sa.update(AttachmentRow).where(col(AttachmentRow.id) == id).values(state=state))
+
+
+async def states(tx: Transaction, conversations: Sequence[str]) -> dict[str, str]:
+    """The state of each file of these conversations, by its id."""
+    kept = sa.select(col(AttachmentRow.id), col(AttachmentRow.state)).where(
+        col(AttachmentRow.conversation).in_(conversations)
+    )
+    return dict((await tx.execute(kept)).tuples().all())

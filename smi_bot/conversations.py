@@ -8,7 +8,7 @@ from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import Instant, Transaction
 from smi_bot.durable.rows import InboxRow, OutboxRow
-from smi_bot.inquiry import Conversation
+from smi_bot.inquiry import Action, Conversation
 
 
 class ConversationRow(SQLModel, table=True):
@@ -27,13 +27,15 @@ class ConversationRow(SQLModel, table=True):
     notice_version: int | None = None
     notice_accepted: int | None = None
     slowed_at: datetime | None = Field(default=None, sa_type=Instant)
+    public: bool = Field(default=False, sa_column_kwargs={"server_default": sa.false()})
+    came_from: str | None = None  # what the link named by which they came here first
 
 
-async def load(tx: Transaction, id: str, channel: str, now: datetime) -> ConversationRow:
+async def load(tx: Transaction, id: str, channel: str, now: datetime, *, public: bool = False) -> ConversationRow:
     """The conversation's row, made at its first message; locked, so that two transactions cannot both open a case."""
     row = await tx.get(ConversationRow, id, with_for_update=True)
     if row is None:
-        row = ConversationRow(id=id, channel=channel, created_at=now)
+        row = ConversationRow(id=id, channel=channel, created_at=now, public=public)
         tx.add(row)
         await tx.flush()
     return row
@@ -61,7 +63,39 @@ async def snapshot(tx: Transaction, row: ConversationRow, home: str | None, now:
         notice_accepted=row.notice_accepted,
         recent=await recent_messages(tx, row.id, now - minute),
         slowed=row.slowed_at is not None and row.slowed_at > now - minute,
+        public=row.public,
     )
+
+
+def apply(row: ConversationRow, action: Action) -> None:
+    """A pressed button or a command that tells something of the requester."""
+    if action.verb == "audience" and action.value in ("patient", "hcp"):
+        row.audience, row.audience_asked = action.value, True
+    elif action.verb == "country":
+        row.country, row.country_asked = _country(action.value), True
+    elif action.verb == "accept-notice" and action.value.isdecimal():
+        row.notice_accepted = int(action.value[:6])
+    elif action.verb == "start" and action.value:
+        row.came_from = row.came_from or action.value
+
+
+def _country(value: str) -> str:
+    # ZZ: ISO 3166-1 leaves it to users; here "somewhere we do not serve".
+    return value if len(value) == 2 and value.isascii() and value.isalpha() else "ZZ"
+
+
+async def versions_before(tx: Transaction, id: str, message: str, before: int) -> Sequence[InboxRow]:
+    """The rows of a message that was edited, oldest first: what it said before an inbox row."""
+    same = (col(InboxRow.lane) == id, col(InboxRow.payload)["message"].as_string() == message)
+    query = sa.select(InboxRow).where(*same, col(InboxRow.id) < before).order_by(col(InboxRow.id))
+    return (await tx.execute(query)).scalars().all()
+
+
+async def knows_album(tx: Transaction, id: str, album: str, before: int, since: datetime) -> bool:
+    """Whether another message of this album was handled already."""
+    same = (col(InboxRow.lane) == id, col(InboxRow.payload)["album"].as_string() == album)
+    earlier = sa.select(col(InboxRow.id)).where(*same, col(InboxRow.id) < before, col(InboxRow.received_at) > since)
+    return (await tx.execute(earlier.limit(1))).first() is not None
 
 
 async def said_before(tx: Transaction, id: str, before: int, since: datetime, limit: int = 5) -> Sequence[InboxRow]:

@@ -134,6 +134,34 @@ class Database:
                 log.warning("not listening to other workers", error=type(error).__name__)
             await asyncio.sleep(retry_after)  # polling carries the work meanwhile
 
+    @asynccontextmanager
+    async def alone(self, name: str, retry_after: float = 1.0) -> AsyncIterator[None]:
+        """Waits until no other worker is inside under this name; SQLite has no other workers.
+
+        PostgreSQL's session lock: the database itself gives it up when its holder's connection ends.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        async with self._alone_connection(name, retry_after):
+            yield
+
+    @asynccontextmanager
+    async def _alone_connection(self, name: str, retry_after: float) -> AsyncIterator[None]:
+        address = self.url.replace("postgresql+psycopg://", "postgresql://", 1)
+        while True:
+            try:
+                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
+                await connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
+                break
+            except psycopg.Error as error:
+                log.warning("no turn yet", name=name, error=type(error).__name__)
+                await asyncio.sleep(retry_after)
+        try:
+            yield
+        finally:
+            await connection.close()
+
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
@@ -158,7 +186,7 @@ def _prepare_sqlite(connection: Any, _record: Any) -> None:
     # Savepoints / Transactional DDL" of the SQLite dialect.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000"):
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "secure_delete=ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

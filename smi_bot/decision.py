@@ -77,7 +77,9 @@ class Match:
     candidates: tuple[Candidate, ...] = ()
 
 
-ServiceKind = Literal["greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "action"]
+ServiceKind = Literal[
+    "greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "action", "public-post"
+]
 
 
 @dataclass(frozen=True, slots=True)

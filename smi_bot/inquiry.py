@@ -21,17 +21,29 @@ class _Value(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+#: What a message may hold that is neither words nor a file. A person has to know of it; of a contact only name and
+#: number are kept, as words, of a place only its name, of anything else nothing.
+Shared = Literal["contact", "location", "other"]
+
+
 class Attachment(_Value):
-    """A file a requester sent; its bytes are kept apart under `id`."""
+    """A file a requester sent; its bytes are kept apart under `id`.
+
+    `source`: the platform's reference to a file that is still to be fetched; empty where we have it.
+    """
 
     id: str
     name: UserText
-    media_type: str
-    size: int  # bytes
+    media_type: UserText
+    size: int  # bytes, 0 where the platform does not say
+    source: str = ""
 
 
 class Action(_Value):
-    """A pressed button. `verb` says what, `value` which one; `reply` is the reply the button stood under."""
+    """A pressed button or a typed command. `verb` says what, `value` which one.
+
+    `reply`: the reply the button stood under.
+    """
 
     verb: Literal[
         "answer",
@@ -43,9 +55,30 @@ class Action(_Value):
         "country",
         "accept-notice",
         "settings",
+        "start",
+        "help",
+        "privacy",
+        "delete",
+        "delete-confirm",
+        "delete-cancel",
+        "stale",
+        "private-chat",
     ]
     value: ButtonText = ""
     reply: ButtonText = ""
+
+
+class PublicPost(_Value):
+    """Where a post stands that everybody can read.
+
+    `forum`: our id of the group, empty where nobody may be invited from. `asks_us`: it is addressed to us.
+    `place`: the channel's own reference to the place in the forum where an invitation belongs.
+    """
+
+    forum: str = ""
+    link: str = ""
+    asks_us: bool = False
+    place: str = ""
 
 
 class Inquiry(_Value):
@@ -53,6 +86,10 @@ class Inquiry(_Value):
 
     `key` is unique for the event on its platform: a repeat of the same event carries the same key.
     `sent_at` is the platform's time (UTC), which may be earlier than our receipt.
+    `message` is the platform's id of the message: an edit (`edited`) carries the id of what it changes, and
+    `reply_to` names the message it refers to. `quoted`: somebody else's words that were sent along.
+    `album`: shared by the messages that the requester sent as one. `locale`: language of the requester's app.
+    `public`: None for a private message.
     """
 
     key: str
@@ -63,8 +100,15 @@ class Inquiry(_Value):
     attachments: tuple[Attachment, ...] = ()
     action: Action | None = None
     prompted_by: PromptedBy = "nothing"
-    private: bool = True
-    edit_of: str | None = None
+    message: str = ""
+    edited: bool = False
+    reply_to: str = ""
+    forwarded: bool = False
+    quoted: UserText = ""
+    album: str = ""
+    shared: Shared | None = None
+    locale: str = ""
+    public: PublicPost | None = None
 
 
 class Conversation(_Value):
@@ -81,6 +125,7 @@ class Conversation(_Value):
     notice_accepted: int | None = None  # … and that the requester accepted
     recent: int = 0  # messages in the last minute, this burst included
     slowed: bool = False  # the brake was announced within the last minute
+    public: bool = False  # somebody's posts where everybody can read them: never answered there
 
 
 class EntryPart(_Value):
@@ -129,6 +174,7 @@ class Reply(_Value):
     choices: tuple[Choice, ...] = ()
     answers: int | None = None  # the inbound message it answers
     case: int | None = None
+    place: str = ""  # in a public forum: see PublicPost
 
 
 class Button(_Value):
@@ -151,6 +197,7 @@ class Rendered(_Value):
     author: Literal["bot", "specialist"] = "bot"
     language: str = "en"
     buttons: tuple[Button, ...] = ()
+    place: str = ""
 
 
 class Channel(Protocol):
@@ -159,9 +206,16 @@ class Channel(Protocol):
     name: str
 
     async def send(self, rendered: Rendered) -> str:
-        """Delivers, and returns the platform's id of the message. Raises TryAgain or Refused."""
+        """Delivers, and returns the platform's id of the message.
+
+        Raises TryAgain or Refused; NotApproved where the platform cannot show an approved text as it was approved.
+        """
         ...
 
     async def run(self) -> None:
         """Takes messages in until cancelled."""
+        ...
+
+    def not_ready(self) -> list[str]:
+        """What keeps it from taking messages in or sending them, in words; empty when it is ready."""
         ...

@@ -152,8 +152,9 @@ async def _changed_text(tx: Transaction, row: JournalRow) -> str | None:
 
 
 def _words(payload: Mapping[str, Any]) -> str:
-    """What a stored message says: its text and the names of its files."""
-    return "\n".join([payload.get("text", ""), *(each["name"] for each in payload.get("attachments", ()))])
+    """What a stored message says: its text, the names of its files and what it quotes."""
+    names = (each["name"] for each in payload.get("attachments", ()))
+    return "\n".join([payload.get("text", ""), *names, *filter(None, [payload.get("quoted")])])
 
 
 async def decisions_on(tx: Transaction, message: int) -> list[JournalRow]:

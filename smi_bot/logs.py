@@ -22,8 +22,9 @@ def configure_logs(level: int = logging.INFO) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     handler = logging.StreamHandler(sys.stderr)
+    # A library's event is its template: the values put into it may be addresses with tokens in them, or a person's words.
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer()
+        foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer(), use_get_message=False
     )
     handler.setFormatter(formatter)
     # INFO of HTTP clients holds whole addresses, tokens included.

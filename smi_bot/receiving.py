@@ -6,54 +6,41 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
 from importlib.metadata import version
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
-from smi_bot import conversations, journal
-from smi_bot.assistant import Knowledge, Message, OpenCase, command, decide, hand_over
+from smi_bot import attachments, conversations, journal
+from smi_bot.assistant import Knowledge, OpenCase, command, decide, hand_over
+from smi_bot.burst import Burst, Evidence
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
 from smi_bot.decision import (
     SAFETY,
+    URGENT,
     Answer,
     Candidate,
     Clarify,
     Decision,
     Escalate,
+    Grounds,
     Label,
     Relay,
     Service,
-    Signal,
 )
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.outbox import post
 from smi_bot.durable.rows import InboxRow
+from smi_bot.erasure import erase
 from smi_bot.inquiry import Action, Conversation, Inquiry, Reply, WordingPart
-from smi_bot.replies import (
-    SPECIALIST,
-    Saying,
-    around,
-    ask_audience,
-    ask_country,
-    country_label,
-    notice_of,
-    sayings,
-    settings_of,
-)
+from smi_bot.public import invitation, names
+from smi_bot.replies import Saying, around, ask_audience, ask_country, confirmation, notice_of, sayings, words
 from smi_bot.trace import record
 
-#: How long a pressed button still refers to what was written before it.
+#: How long a pressed button still refers to what was written before it, and an album to its earlier pieces.
 _CONTEXT = timedelta(hours=24)
-
-
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """The words of one message that raised a label."""
-
-    label: Label
-    rule: str
-    message: int
-    start: int
-    end: int
+#: How long to wait for the rest of an album, at least: its pieces arrive as messages of their own.
+_ALBUM = timedelta(seconds=1)
+#: Languages of service texts; the app of a requester may be set to another.
+_LANGUAGES = {"de", "fr", "es"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +54,15 @@ class Referral:
     suggestions: tuple[Candidate, ...]
     reason: str
     language: str
+    link: str = ""  # of a public post
+
+
+class Kept(NamedTuple):
+    """What must not be erased: cases under a legal duty or unfinished, and the messages on them."""
+
+    cases: tuple[int, ...]
+    numbers: tuple[str, ...]
+    messages: frozenset[int]
 
 
 class Handoff(Protocol):
@@ -80,10 +76,15 @@ class Handoff(Protocol):
         """Opens a case or adds to the open one; returns its id."""
         ...
 
+    async def erase(self, tx: Transaction, conversation: str, now: datetime) -> Kept:
+        """Erases the words on the conversation's cases that nothing obliges us to keep; returns the others."""
+        ...
+
 
 async def enqueue(inbox: Inbox, inquiry: Inquiry) -> bool:
     """Makes an inquiry durable; False for a repeat. Only after this may a channel confirm it to its platform."""
-    if typed := command(inquiry.text):
+    has_more = inquiry.public or inquiry.attachments or inquiry.shared  # a command is nothing but its words
+    if inquiry.action is None and not has_more and (typed := command(inquiry.text)):
         inquiry = inquiry.model_copy(update={"action": typed, "prompted_by": "menu"})
     payload = {**inquiry.model_dump(mode="json"), "salt": secrets.token_hex(16)}
     kind = "press" if inquiry.action else "message"
@@ -106,46 +107,41 @@ class Assistant:
 
     async def receive(self, tx: Transaction, rows: Sequence[InboxRow], now: datetime) -> datetime | None:
         """Handles a burst of messages; an instant means: wait until then for the rest of the burst."""
-        asked = _Asked.of(rows)
-        conversation = await conversations.load(tx, asked.first.conversation, asked.first.channel, now)
-        case = await self._handoff.open_case(tx, conversation.id)
-        seen = await conversations.snapshot(tx, conversation, self._home, now)
-        decision = decide(asked.message, seen, case, self._knowledge, now.date())
-        if wait := self._wait(asked, decision, now):
+        burst = Burst.of(rows)
+        row, case, seen = await self._situation(tx, burst, now)
+        decision = decide(burst.message, seen, case, self._knowledge, now.date())
+        if wait := self._wait(burst, decision, now):
             return wait
-        asked.journal(tx, now)
-        self._journal(tx, asked, decision, seen, case, now)
+        case_id = await self._record(tx, burst, decision, seen, case, now)
         if isinstance(decision, Service) and decision.kind == "slow-down":
-            conversation.slowed_at = conversation.slowed_at if decision.silent else now
-        case_id = await self._refer(tx, asked, decision, seen, case, now)
+            row.slowed_at = row.slowed_at if decision.silent else now
+        if seen.public:
+            await self._invite(tx, burst, decision, now)
+            return None
         said = sayings(decision, seen, case.labels if case else None, self._knowledge.library)
-        if self._is_told_enough(decision, seen, case):
+        if self._is_told_enough(decision, seen, case) or await self._adds_nothing(tx, burst, decision, now):
             said = ()
-        await self._say(tx, asked, [*self._framed(conversation, decision, seen, said)], case_id, now)
+        await self._say(tx, burst, self._framed(row, decision, seen, said), case_id, now)
         return None
 
     async def press(self, tx: Transaction, rows: Sequence[InboxRow], now: datetime) -> datetime | None:
-        """Handles pressed buttons, one after another."""
+        """Handles pressed buttons and typed commands, one after another."""
         for row in rows:
-            action = inquiry_of(row).action
-            if action is None or action.verb in ("answer", "none-of-these", "specialist"):
+            burst = Burst.of((row,))
+            if burst.action is None or burst.action.verb in ("answer", "none-of-these", "specialist"):
                 await self.receive(tx, (row,), now)
             else:
-                await self._change(tx, _Asked.of((row,)), action, now)
+                await self._change(tx, burst, burst.action, now)
         return None
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:
         """A message that could not be handled goes to a person, and the requester is told so."""
-        asked = _Asked.of((row,))
-        conversation = await conversations.load(tx, asked.first.conversation, asked.first.channel, now)
-        seen = await conversations.snapshot(tx, conversation, self._home, now)
-        case = await self._handoff.open_case(tx, conversation.id)
-        decision = hand_over(asked.message, self._knowledge, "the bot failed on this message")
-        asked.journal(tx, now)
-        self._journal(tx, asked, decision, seen, case, now)
-        case_id = await self._refer(tx, asked, decision, seen, case, now)
-        said = sayings(decision, seen, None, self._knowledge.library)
-        await self._say(tx, asked, list(said), case_id, now)
+        burst = Burst.of((row,))
+        _, case, seen = await self._situation(tx, burst, now)
+        decision = hand_over(burst.message, self._knowledge, "the bot failed on this message")
+        case_id = await self._record(tx, burst, decision, seen, case, now)
+        if not seen.public:
+            await self._say(tx, burst, sayings(decision, seen, None, self._knowledge.library), case_id, now)
 
     async def withdrawn(self, tx: Transaction, reply: Reply, now: datetime) -> None:
         """An answer that was no longer approved when it was to be sent: a person takes over."""
@@ -160,11 +156,31 @@ class Assistant:
         again = {"id": f"{reply.id}.withdrawn", "part": part, "choices": (), "case": case_id}
         await post_reply(tx, now, reply.model_copy(update=again))
 
-    def _wait(self, asked: "_Asked", decision: Decision, now: datetime) -> datetime | None:
+    async def _situation(
+        self, tx: Transaction, burst: Burst, now: datetime
+    ) -> tuple[ConversationRow, OpenCase | None, Conversation]:
+        """What is known of the requester, locked until the transaction ends."""
+        asked = burst.first
+        row = await conversations.load(tx, asked.conversation, asked.channel, now, public=asked.public is not None)
+        case = await self._handoff.open_case(tx, row.id)
+        return row, case, await self._seen(tx, row, burst, now)
+
+    async def _seen(self, tx: Transaction, row: ConversationRow, burst: Burst, now: datetime) -> Conversation:
+        seen = await conversations.snapshot(tx, row, self._home, now)
+        if burst.action and burst.last.locale in _LANGUAGES:  # a command or a button has no language of its own
+            return seen.model_copy(update={"language": burst.last.locale})
+        return seen
+
+    def _wait(self, burst: Burst, decision: Decision, now: datetime) -> datetime | None:
         """Triage has read the burst already; what nobody must see at once waits for its rest."""
-        if decision.grounds.triage.signals or isinstance(decision, Relay) or asked.action or not self._pause:
+        signals = decision.grounds.triage.signals
+        if burst.has_album and URGENT.isdisjoint(signal.label for signal in signals):
+            pause = max(self._pause, _ALBUM)
+        elif signals or isinstance(decision, Relay) or burst.action or not self._pause:
             return None
-        until = min(asked.last_at + self._pause, asked.first_at + 4 * self._pause)
+        else:
+            pause = self._pause
+        until = min(burst.last_at + pause, burst.first_at + 4 * pause)
         return until if until > now else None
 
     def _is_told_enough(self, decision: Decision, seen: Conversation, case: OpenCase | None) -> bool:
@@ -173,34 +189,69 @@ class Assistant:
             return False
         return decision.leading in case.labels and decision.leading not in SAFETY
 
-    async def _refer(
+    async def _adds_nothing(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> bool:
+        """The late rest of an album, or an edit after which the same is to be said as before it."""
+        lane, first = burst.first.conversation, burst.ids[0]
+        if burst.first.album and await conversations.knows_album(tx, lane, burst.first.album, first, now - _CONTEXT):
+            return True
+        if not burst.first.edited:
+            return False
+        versions = await conversations.versions_before(tx, lane, burst.first.message, first)
+        decisions = await journal.decisions_on(tx, versions[-1].id or 0) if versions else []
+        return bool(decisions) and _gist(decisions[-1].body["decision"]) == _gist(record(decision))
+
+    async def _record(
         self,
         tx: Transaction,
-        asked: "_Asked",
+        burst: Burst,
         decision: Decision,
         seen: Conversation,
         case: OpenCase | None,
         now: datetime,
     ) -> int | None:
-        if not isinstance(decision, Escalate | Relay):
+        """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any."""
+        burst.journal(tx, now)
+        self._journal(tx, burst, decision, seen, case, now)
+        if not seen.public or isinstance(decision, Escalate):
+            await _expect_files(tx, burst, now)
+        return await self._refer(tx, burst, decision, seen, case, now)
+
+    async def _refer(
+        self,
+        tx: Transaction,
+        burst: Burst,
+        decision: Decision,
+        seen: Conversation,
+        case: OpenCase | None,
+        now: datetime,
+    ) -> int | None:
+        is_for_a_person = isinstance(decision, Escalate | Relay)
+        if not is_for_a_person and (case is None or not burst.has_edit):
             return case.id if case else None
         referral = Referral(
             conversation=seen,
-            messages=(*await self._context(tx, asked, seen, now), *asked.ids),
-            labels=decision.labels,
-            evidence=asked.evidence(decision.grounds.triage.signals),
+            messages=(*await self._context(tx, burst, seen, now), *burst.ids),
+            labels=decision.labels if isinstance(decision, Escalate | Relay) else (),
+            evidence=burst.evidence(decision.grounds.triage.signals),
             suggestions=decision.suggestions if isinstance(decision, Escalate) else (),
             reason=decision.grounds.reason,
             language=decision.grounds.triage.language,
+            link=burst.last.public.link if burst.last.public else "",
         )
         return await self._handoff.refer(tx, referral, case, now)
 
-    async def _context(self, tx: Transaction, asked: "_Asked", seen: Conversation, now: datetime) -> tuple[int, ...]:
+    async def _context(self, tx: Transaction, burst: Burst, seen: Conversation, now: datetime) -> tuple[int, ...]:
         """A pressed button says nothing by itself: the specialist needs what was written before it."""
-        if asked.action is None:
+        if burst.action is None:
             return ()
-        earlier = await conversations.said_before(tx, seen.id, asked.ids[0], now - _CONTEXT)
+        earlier = await conversations.said_before(tx, seen.id, burst.ids[0], now - _CONTEXT)
         return tuple(row.id for row in earlier if row.id is not None)
+
+    async def _invite(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> None:
+        concerns_us = isinstance(decision, Escalate) or names(self._knowledge.library.product, burst.message.text)
+        reply = await invitation(tx, burst, concerns_us=concerns_us, now=now)
+        if reply is not None:
+            await post_reply(tx, now, reply)
 
     def _framed(
         self, row: ConversationRow, decision: Decision, seen: Conversation, said: tuple[Saying, ...]
@@ -210,7 +261,8 @@ class Assistant:
         notice = library.wordings.get(("first-contact", "en"))
         if notice and said:
             found = decision.grounds.triage.language
-            said = around(decision, seen, said, notice_of(seen, notice.version, found))
+            language = found if found != "en" else seen.language
+            said = around(decision, seen, said, notice_of(seen, notice.version, language))
             row.notice_version = row.notice_version or notice.version
         if not isinstance(decision, Answer | Clarify | Service) or not said:
             return said
@@ -222,55 +274,51 @@ class Assistant:
             return (*said, ask_country(seen, library))
         return said
 
-    async def _change(self, tx: Transaction, asked: "_Asked", action: Action, now: datetime) -> None:
-        """A button that changes what is known of the requester, or says how an answer was."""
-        row = await conversations.load(tx, asked.first.conversation, asked.first.channel, now)
-        asked.journal(tx, now)
+    async def _change(self, tx: Transaction, burst: Burst, action: Action, now: datetime) -> None:
+        """A button or command that changes what is known of the requester, or says how an answer was."""
+        row, case, _ = await self._situation(tx, burst, now)
+        burst.journal(tx, now)
         journal.note(tx, now, "pressed", row.id, verb=action.verb, value=action.value, reply=action.reply)
-        self._apply(row, action)
-        seen = await conversations.snapshot(tx, row, self._home, now)
-        case = await self._handoff.open_case(tx, row.id)
-        is_flood = seen.recent > self._knowledge.flood_limit  # what was pressed counts, but not every press is answered
-        said = [] if is_flood else self._confirmation(row, seen, action)
-        await self._say(tx, asked, said, case.id if case else None, now)
+        conversations.apply(row, action)
+        seen = await self._seen(tx, row, burst, now)
+        if action.verb == "delete-confirm":
+            said = await self._erase(tx, row, seen, now)
+        elif seen.recent > self._knowledge.flood_limit:  # what was pressed counts, but not every press is answered
+            said = ()
+        else:
+            said = self._confirmed(row, seen, action, now)
+        await self._say(tx, burst, said, case.id if case else None, now)
 
-    def _apply(self, row: ConversationRow, action: Action) -> None:
-        if action.verb == "audience" and action.value in ("patient", "hcp"):
-            row.audience, row.audience_asked = action.value, True
-        elif action.verb == "country":
-            row.country, row.country_asked = _country(action.value), True
-        elif action.verb == "accept-notice" and action.value.isdecimal():
-            row.notice_accepted = int(action.value[:6])
+    def _confirmed(self, row: ConversationRow, seen: Conversation, action: Action, now: datetime) -> tuple[Saying, ...]:
+        said = confirmation(action, seen, self._knowledge.library, now.date())
+        if action.verb == "start":
+            return self._framed(row, Service("greeting", Grounds()), seen, said)
+        if action.verb == "audience" and not row.country_asked:
+            row.country_asked = True
+            return (*said, ask_country(seen, self._knowledge.library))
+        return said
 
-    def _confirmation(self, row: ConversationRow, seen: Conversation, action: Action) -> list[Saying]:
-        library = self._knowledge.library
+    async def _erase(
+        self, tx: Transaction, row: ConversationRow, seen: Conversation, now: datetime
+    ) -> tuple[Saying, ...]:
+        """Erases what may be erased, and says what is kept."""
+        kept = await self._handoff.erase(tx, row.id, now)
+        await erase(tx, row, kept.messages, kept.cases, now)
+        if kept.cases:
+            return (words("delete-done-kept", seen, cases=", ".join(kept.numbers)),)
+        return (words("delete-done", seen),)
 
-        def words(wording: str, **fields: str) -> Saying:
-            part = WordingPart(wording=wording, language=seen.language, country=seen.country, fields=dict(fields))
-            return Saying(part, (SPECIALIST,) if wording == "not-helpful" else ())
-
-        if action.verb == "settings":
-            return [settings_of(seen, library)]
-        if action.verb == "audience":
-            said = [words("audience-saved", audience=library.label(f"audience-{seen.audience}"))]
-            if not row.country_asked:
-                row.country_asked = True
-                said.append(ask_country(seen, library))
-            return said
-        if action.verb == "country":
-            return [words("country-saved", country=country_label(seen.country, library))]
-        texts = {"helpful": "helpful-thanks", "not-helpful": "not-helpful", "accept-notice": "notice-thanks"}
-        return [words(texts[action.verb])]
-
-    async def _say(self, tx: Transaction, asked: "_Asked", said: list[Saying], case: int | None, now: datetime) -> None:
+    async def _say(
+        self, tx: Transaction, burst: Burst, said: Sequence[Saying], case: int | None, now: datetime
+    ) -> None:
         for number, (part, choices) in enumerate(said, start=1):
             reply = Reply(
-                id=f"r{asked.ids[-1]}.{number}",
-                conversation=asked.first.conversation,
-                channel=asked.first.channel,
+                id=f"r{burst.ids[-1]}.{number}",
+                conversation=burst.first.conversation,
+                channel=burst.first.channel,
                 part=part,
                 choices=choices,
-                answers=asked.ids[-1],
+                answers=burst.ids[-1],
                 case=case,
             )
             await post_reply(tx, now, reply)
@@ -278,7 +326,7 @@ class Assistant:
     def _journal(
         self,
         tx: Transaction,
-        asked: "_Asked",
+        burst: Burst,
         decision: Decision,
         seen: Conversation,
         case: OpenCase | None,
@@ -289,15 +337,38 @@ class Assistant:
             tx,
             now,
             "decided",
-            str(asked.ids[-1]),
-            messages=list(asked.ids),
-            prompted_by=[inquiry.prompted_by for inquiry in asked.inquiries],
+            str(burst.ids[-1]),
+            messages=list(burst.ids),
+            prompted_by=[inquiry.prompted_by for inquiry in burst.inquiries],
             conversation=seen.model_dump(mode="json"),
             case={"id": case.id, "owner": case.owner, "labels": list(case.labels)} if case else None,
             decision=record(decision),
             today=now.date().isoformat(),
             versions=versions(self._knowledge),
         )
+
+
+async def _expect_files(tx: Transaction, burst: Burst, now: datetime) -> None:
+    """Files that are still with the platform are fetched by the outbox; the decision does not wait for them."""
+    for inquiry in burst.inquiries:
+        for attachment in inquiry.attachments:
+            if attachment.source and await attachments.expect(tx, inquiry.conversation, attachment, now):
+                payload = {
+                    "attachment": attachment.model_dump(),
+                    "conversation": inquiry.conversation,
+                    "channel": inquiry.channel,
+                    "public": inquiry.public is not None,
+                    "language": inquiry.locale or "en",
+                }
+                key = f"fetch:{attachment.id}"
+                await post(tx, now, key=key, lane=key, way="fetch", payload=payload)
+
+
+def _gist(decided: dict[str, object]) -> tuple[object, ...]:
+    """What of a decision the requester notices."""
+    labels = decided["labels"]
+    raised = {each["label"] for each in labels} if isinstance(labels, list) else set()
+    return decided["action"], decided["entry"], raised
 
 
 def versions(knowledge: Knowledge) -> dict[str, str]:
@@ -308,88 +379,3 @@ def versions(knowledge: Knowledge) -> dict[str, str]:
 @cache
 def _code() -> str:
     return version("smi-bot")  # reads a file
-
-
-def _country(value: str) -> str:
-    # ZZ: ISO 3166-1 leaves it to users; here "somewhere we do not serve".
-    return value if len(value) == 2 and value.isascii() and value.isalpha() else "ZZ"
-
-
-def inquiry_of(row: InboxRow) -> Inquiry:
-    """What a channel handed over."""
-    return Inquiry.model_validate({key: value for key, value in row.payload.items() if key not in ("salt", "erased")})
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A burst: the inbox rows of one conversation that are handled together."""
-
-    inquiries: tuple[Inquiry, ...]
-    ids: tuple[int, ...]
-    salts: tuple[str, ...]
-    first_at: datetime
-    last_at: datetime
-
-    @classmethod
-    def of(cls, rows: Sequence[InboxRow]) -> "_Asked":
-        return cls(
-            inquiries=tuple(inquiry_of(row) for row in rows),
-            ids=tuple(row.id or 0 for row in rows),
-            salts=tuple(str(row.payload.get("salt", "")) for row in rows),
-            first_at=rows[0].received_at,
-            last_at=rows[-1].received_at,
-        )
-
-    @property
-    def first(self) -> Inquiry:
-        return self.inquiries[0]
-
-    @property
-    def action(self) -> Action | None:
-        return self.inquiries[-1].action
-
-    @property
-    def message(self) -> Message:
-        return message_of(self.inquiries)
-
-    def journal(self, tx: Transaction, now: datetime) -> None:
-        for inquiry, id, salt in zip(self.inquiries, self.ids, self.salts, strict=True):
-            journal.note(
-                tx,
-                now,
-                "received",
-                str(id),
-                message=id,
-                conversation=inquiry.conversation,
-                sent_at=inquiry.sent_at.isoformat(),
-                prompted_by=inquiry.prompted_by,
-                attachments=[attachment.id for attachment in inquiry.attachments],
-                digest=journal.digest(salt, readable(inquiry)),
-            )
-
-    def evidence(self, signals: Sequence[Signal]) -> tuple[Evidence, ...]:
-        """Signals with places in single messages, from places in the joined text."""
-        found, offset = [], 0
-        for inquiry, id in zip(self.inquiries, self.ids, strict=True):
-            text = readable(inquiry)
-            end = offset + len(text)
-            for signal in signals:
-                if offset <= signal.start <= end:
-                    place = (signal.start - offset, min(signal.end, end) - offset)
-                    found.append(Evidence(signal.label, signal.rule, id, *place))
-            offset = end + 1
-        return tuple(found)
-
-
-def message_of(inquiries: Sequence[Inquiry]) -> Message:
-    """The burst as a decision reads it: file names are text too."""
-    return Message(
-        texts=tuple(readable(inquiry) for inquiry in inquiries),
-        has_attachment=any(inquiry.attachments for inquiry in inquiries),
-        action=inquiries[-1].action,
-    )
-
-
-def readable(inquiry: Inquiry) -> str:
-    """What a message says in words, file names included: they can tell of a side effect as well."""
-    return "\n".join([inquiry.text, *(attachment.name for attachment in inquiry.attachments)])

@@ -1,6 +1,5 @@
 """From a decision to what is said: which approved texts, in which order, under which buttons. Pure; no words here."""
 
-from collections.abc import Callable
 from datetime import date
 from typing import NamedTuple
 
@@ -21,6 +20,25 @@ class Saying(NamedTuple):
 SPECIALIST = Choice(action=Action(verb="specialist"))
 _AFTER_ANSWER = (Choice(action=Action(verb="helpful")), Choice(action=Action(verb="not-helpful")), SPECIALIST)
 _NONE = Choice(action=Action(verb="none-of-these"))
+_AUDIENCES = tuple(Choice(action=Action(verb="audience", value=value)) for value in ("patient", "hcp"))
+_DELETE = Choice(action=Action(verb="delete"))
+_CONFIRM = Choice(action=Action(verb="delete-confirm"))
+_CANCEL = Choice(action=Action(verb="delete-cancel"))
+#: Service texts that answer a button or command by themselves, and what may be pressed under them.
+_CONFIRMED: dict[str, tuple[str, tuple[Choice, ...]]] = {
+    "helpful": ("helpful-thanks", ()),
+    "not-helpful": ("not-helpful", (SPECIALIST,)),
+    "accept-notice": ("notice-thanks", ()),
+    "settings": ("settings", ()),
+    "audience": ("audience-saved", ()),
+    "country": ("country-saved", ()),
+    "start": ("greeting", (SPECIALIST,)),
+    "help": ("help", (SPECIALIST,)),
+    "privacy": ("privacy-notice", (_DELETE, SPECIALIST)),
+    "delete": ("delete-ask", (_CONFIRM, _CANCEL)),
+    "delete-cancel": ("delete-cancelled", ()),
+    "stale": ("stale", (SPECIALIST,)),
+}
 #: Reasons of the gate that have a text of their own; the others say that no approved answer fits.
 _REASONS = {"attachment", "over-long", "country-not-served"}
 
@@ -29,40 +47,38 @@ def sayings(
     decision: Decision, conversation: Conversation, known_labels: tuple[Label, ...] | None, library: Library
 ) -> tuple[Saying, ...]:
     """What to say to a decision. `known_labels`: those of the open case, None where there is none."""
-    language = _language(decision, conversation)
-
-    def words(wording: str, *choices: Choice, **fields: str) -> Saying:
-        part = WordingPart(wording=wording, language=language, country=conversation.country, fields=dict(fields))
-        return Saying(part, choices)
-
+    to = conversation.model_copy(update={"language": _language(decision, conversation)})
     match decision:
         case Answer(entry=entry):
             part = EntryPart(entry=entry, audience=conversation.audience, country=conversation.country)
             return (Saying(part, _AFTER_ANSWER),)
         case Clarify(entries=entries):
             offers = (Choice(action=Action(verb="answer", value=entry)) for entry in entries)
-            return (words("clarify", *offers, _NONE, SPECIALIST),)
+            return (words("clarify", to, *offers, _NONE, SPECIALIST),)
         case Escalate():
-            return (_acknowledgement(decision, known_labels, words),)
+            return (_acknowledgement(decision, known_labels, to),)
         case Service(silent=True) | Service(kind="action"):
             return ()
         case Service(kind=kind):
-            return (words(kind, *(() if kind == "thanks" else (SPECIALIST,))),)
+            return (words(kind, to, *(() if kind == "thanks" else (SPECIALIST,))),)
         case Relay(labels=labels):
-            return tuple(words(label) for label in labels[:1] if label in URGENT)
+            return tuple(words(label, to) for label in labels[:1] if label in URGENT)
 
 
-def _acknowledgement(
-    decision: Escalate, known_labels: tuple[Label, ...] | None, words: Callable[..., Saying]
-) -> Saying:
+def words(wording: str, to: Conversation, *choices: Choice, **fields: str | list[str]) -> Saying:
+    """A service text in the requester's language and for their country."""
+    return Saying(WordingPart(wording=wording, language=to.language, country=to.country, fields=fields), choices)
+
+
+def _acknowledgement(decision: Escalate, known_labels: tuple[Label, ...] | None, to: Conversation) -> Saying:
     leading, reason = decision.leading, decision.grounds.reason
     if leading in URGENT:
-        return words(leading)
+        return words(leading, to)
     if leading == "language":
-        return words("language", language=language_name(decision.grounds.triage.language))
+        return words("language", to, language=language_name(decision.grounds.triage.language))
     if known_labels is not None and leading in known_labels:
-        return words("added-to-case")
-    return words(reason if leading == "unapproved" and reason in _REASONS else leading)
+        return words("added-to-case", to)
+    return words(reason if leading == "unapproved" and reason in _REASONS else leading, to)
 
 
 def _language(decision: Decision, conversation: Conversation) -> str:
@@ -87,50 +103,54 @@ def around(
 
 
 def notice_of(conversation: Conversation, version: int, language: str) -> Saying:
-    accept = Choice(action=Action(verb="accept-notice", value=str(version)))
-    part = WordingPart(wording="first-contact", language=language, country=conversation.country)
-    return Saying(part, (accept,))
+    to = conversation.model_copy(update={"language": language})
+    return words("first-contact", to, Choice(action=Action(verb="accept-notice", value=str(version))))
 
 
 def ask_audience(conversation: Conversation) -> Saying:
-    choices = tuple(Choice(action=Action(verb="audience", value=value)) for value in ("patient", "hcp"))
-    return Saying(WordingPart(wording="ask-audience", country=conversation.country), choices)
+    return words("ask-audience", conversation, *_AUDIENCES)
 
 
 def ask_country(conversation: Conversation, library: Library) -> Saying:
+    return words("ask-country", conversation, *_countries(library))
+
+
+def _countries(library: Library) -> tuple[Choice, ...]:
     regions = library.product.regions if library.product else {}
-    countries = [country for countries in regions.values() for country in countries]
-    choices = (*(_country(country) for country in countries), _country("other"))
-    return Saying(WordingPart(wording="ask-country", country=conversation.country), choices)
+    served = [country for countries in regions.values() for country in countries]
+    return tuple(Choice(action=Action(verb="country", value=value)) for value in (*served, "other"))
 
 
-def _country(value: str) -> Choice:
-    return Choice(action=Action(verb="country", value=value))
+def confirmation(action: Action, to: Conversation, library: Library, today: date) -> tuple[Saying, ...]:
+    """What is said to a button or command that asks nothing medical."""
+    wording, choices = _CONFIRMED.get(action.verb, ("", ()))
+    if not wording:
+        return ()
+    if action.verb == "settings":
+        choices = (*_AUDIENCES, *_countries(library))
+    fields = _settings(to, library, today) if action.verb in ("settings", "audience", "country") else {}
+    return (words(wording, to, *choices, **fields),)
 
 
-def settings_of(conversation: Conversation, library: Library) -> Saying:
-    """What is set, with buttons to change it."""
-    fields: dict[str, str | list[str]] = {
-        "audience": library.label(f"audience-{conversation.audience}"),
-        "country": country_label(conversation.country, library),
+def _settings(to: Conversation, library: Library, today: date) -> dict[str, str]:
+    audience, country = Action(verb="audience", value=to.audience), Action(verb="country", value=to.country or "other")
+    return {
+        "audience": label_of(audience, library, today, to.language),
+        "country": label_of(country, library, today, to.language),
     }
-    part = WordingPart(wording="settings", country=conversation.country, fields=fields)
-    return Saying(part, ask_audience(conversation).choices + ask_country(conversation, library).choices)
 
 
-def country_label(country: str | None, library: Library) -> str:
-    known = library.page is not None and f"country-{country}" in library.page.labels
-    return library.label(f"country-{country}" if known else "country-other")
-
-
-def label_of(action: Action, library: Library, today: date) -> str:
-    """The approved words on a button. Raises NotApproved."""
+def label_of(action: Action, library: Library, today: date, language: str = "en") -> str:
+    """The approved words on a button, or those that describe a command. Raises NotApproved."""
     match action.verb:
         case "answer":
             return library.title(action.value, today)
         case "audience":
-            return library.label(f"audience-{action.value}")
+            return library.label(f"audience-{action.value}", language, today)
         case "country":
-            return country_label(action.value, library)
+            known = library.page is not None and f"country-{action.value}" in library.page.labels
+            return library.label(f"country-{action.value}" if known else "country-other", language, today)
+        case "start" | "help" | "privacy":
+            return library.label(f"command-{action.verb}", language, today)
         case verb:
-            return library.label(verb)
+            return library.label(verb, language, today)

@@ -1,9 +1,11 @@
 """Settings from the environment (`SMI_…`) or `.env`: the only reader of either."""
 
 import os
+import re
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import urlsplit
 
 import pycountry
 from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
@@ -32,6 +34,28 @@ def _known_database(url: str | None) -> str | None:
     except (SQLAlchemyError, ValueError):
         raise ValueError("is no database address; write it like postgresql+psycopg://user@host/name") from None
     return url
+
+
+def _bot_token(token: SecretStr | None) -> SecretStr | None:
+    if token and not re.fullmatch(r"\d+:[A-Za-z0-9_-]+", token.get_secret_value()):
+        raise ValueError("is no bot token; BotFather gives one like 123456:ABC-DEF")
+    return token
+
+
+def _webhook_secret(secret: SecretStr | None) -> SecretStr | None:
+    # The characters are Telegram's rule (Bot API, setWebhook); the least length is ours.
+    if secret and not re.fullmatch(r"[A-Za-z0-9_-]{16,256}", secret.get_secret_value()):
+        raise ValueError("must be 16 to 256 letters, digits, _ or -; make one with: openssl rand -hex 32")
+    return secret
+
+
+def _web_address(address: str | None) -> str | None:
+    if not address:
+        return None
+    parts = urlsplit(address)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+        raise ValueError("is no web address; write it like https://bot.example.com/telegram")
+    return address.rstrip("/")
 
 
 class Settings(BaseSettings):
@@ -71,7 +95,19 @@ class Settings(BaseSettings):
     due_urgent_minutes: int = Field(15, ge=1, description="a case of this priority must be claimed within")
     due_high_minutes: int = Field(240, ge=1, description="likewise")
     due_normal_minutes: int = Field(1440, ge=1, description="likewise")
-    telegram_token: SecretStr | None = Field(None, description="reserved for the Telegram channel")
+    telegram_token: Annotated[SecretStr | None, AfterValidator(_bot_token)] = Field(
+        None, description="token of the Telegram bot, from BotFather; with it the Telegram channel runs"
+    )
+    telegram_api: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://api.telegram.org",
+        description="root address of the Bot API; another one for a Bot API server of your own",
+    )
+    telegram_webhook_url: Annotated[str | None, AfterValidator(_web_address)] = Field(
+        None, description="public https address at which Telegram reaches this service; unless given, the bot polls"
+    )
+    telegram_webhook_secret: Annotated[SecretStr | None, AfterValidator(_webhook_secret)] = Field(
+        None, description="what Telegram must say with each call of that address: 16 to 256 letters, digits, _ or -"
+    )
     slack_bot_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
     slack_app_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
     slack_signing_secret: SecretStr | None = Field(None, description="reserved for the Slack desk")
@@ -86,6 +122,20 @@ class Settings(BaseSettings):
     def _no_half_given_desk(self) -> "Settings":
         if not self.loopback and self.desk_password is None:
             raise ValueError("SMI_DESK_PASSWORD is needed when SMI_HOST is not a loopback address; set it")
+        return self
+
+    @model_validator(mode="after")
+    def _no_half_given_telegram(self) -> "Settings":
+        webhook = (self.telegram_webhook_url, self.telegram_webhook_secret)
+        if any(webhook) and not (all(webhook) and self.telegram_token):
+            raise ValueError(
+                "the Telegram webhook is half given; set SMI_TELEGRAM_TOKEN, SMI_TELEGRAM_WEBHOOK_URL and"
+                " SMI_TELEGRAM_WEBHOOK_SECRET, or the token alone to poll"
+            )
+        if self.telegram_webhook_url and not urlsplit(self.telegram_webhook_url).path:
+            raise ValueError(
+                "SMI_TELEGRAM_WEBHOOK_URL: needs a path of its own; write it like https://bot.example.com/telegram"
+            )
         return self
 
     @model_validator(mode="after")
@@ -118,6 +168,12 @@ class Settings(BaseSettings):
         """The database file, where it is SQLite."""
         prefix = "sqlite+aiosqlite:///"
         return Path(self.database.removeprefix(prefix)) if self.database.startswith(prefix) else None
+
+    @property
+    def hosts(self) -> list[str]:
+        """Names under which this service may be asked for, beside its own; empty where any will do."""
+        webhook = urlsplit(self.telegram_webhook_url or "").hostname
+        return ["localhost", "127.0.0.1", "[::1]", *filter(None, [webhook])] if self.loopback else []
 
     @property
     def live_channels(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smi_bot import journal
 from smi_bot.assistant import Knowledge, Message, OpenCase, by_match, decide
+from smi_bot.burst import inquiry_of, message_of
 from smi_bot.database import Database
 from smi_bot.decision import Decision
 from smi_bot.durable.rows import InboxRow
@@ -18,7 +19,7 @@ from smi_bot.errors import JournalError
 from smi_bot.inquiry import Audience, Conversation, UserText
 from smi_bot.library import Library
 from smi_bot.matching import Matcher
-from smi_bot.receiving import inquiry_of, message_of, versions
+from smi_bot.receiving import versions
 from smi_bot.text import read, repair
 from smi_bot.trace import record
 

@@ -46,19 +46,18 @@ class SecurityHeaders:
         await self._app(scope, receive, guarded if scope["type"] == "http" else send)
 
 
-def web_application(routes: Sequence[BaseRoute], secret: str, not_ready: NotReady, *, loopback: bool) -> Starlette:
-    """`loopback`: answer only to this machine's own names, so that no other site can point its name at us."""
+def web_application(routes: Sequence[BaseRoute], secret: str, not_ready: NotReady, hosts: Sequence[str]) -> Starlette:
+    """`hosts`: answer only to these names, so that no other site can point its name at us; to all where empty."""
 
     async def readyz(request: Request) -> Response:
         troubles = await not_ready()
         return JSONResponse({"ready": not troubles, "not_ready": troubles}, 503 if troubles else 200)
 
-    hosts = ["localhost", "127.0.0.1", "[::1]"] if loopback else ["*"]
     return Starlette(
         routes=[*routes, Route("/healthz", lambda request: PlainTextResponse("ok\n")), Route("/readyz", readyz)],
         middleware=[
             Middleware(SecurityHeaders),
-            Middleware(TrustedHostMiddleware, allowed_hosts=hosts),
+            Middleware(TrustedHostMiddleware, allowed_hosts=list(hosts) or ["*"]),
             # Over TLS a proxy stands in front; the cookie must also work on plain loopback. Lax, not strict: who comes
             # by a link from another site must find their conversation. Sockets, uploads and presses check more.
             Middleware(SessionMiddleware, secret_key=secret, session_cookie="smi", max_age=_YEAR, same_site="lax"),

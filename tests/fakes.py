@@ -88,6 +88,9 @@ class FakeChannel:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
+    def not_ready(self) -> list[str]:
+        return []
+
     def told(self, who: str = "ann") -> list[Rendered]:
         return [rendered for rendered in self.received if rendered.conversation == f"fake:{who}"]
 

@@ -65,8 +65,8 @@ def test_every_setting_has_a_description_and_secrets_are_never_shown(monkeypatch
         assert field.description, name
         is_secret = any(word in name for word in ("password", "secret", "token"))
         assert is_secret == ("SecretStr" in str(field.annotation)), name
-    monkeypatch.setenv("SMI_TELEGRAM_TOKEN", "hush-hush")
-    assert "hush-hush" not in repr(load_settings()) + str(load_settings()) + load_settings().model_dump_json()
+    monkeypatch.setenv("SMI_TELEGRAM_TOKEN", "123456:hush-hush")
+    assert "123456:hush-hush" not in repr(load_settings()) + str(load_settings()) + load_settings().model_dump_json()
 
 
 def test_only_one_file_reads_the_environment():

@@ -42,11 +42,13 @@ export const dialogs = {
     const card = place && cardOf(this.open.case);
     if (!card) return;
     const fresh = messagesOf(card).filter((item) => !this.open.known.has(item.dataset.event));
-    const texts = fresh.map((item) => item.querySelector(".body")?.textContent ?? "(a file)");
+    const texts = fresh.map((item) => wordsOf(item) || "(a file)");
     const words = fresh.length ? `The requester has written in the meantime:\n${texts.join("\n")}` : "";
     if (place.textContent !== words) place.textContent = words;
   },
 };
+
+const wordsOf = (item) => [...item.querySelectorAll(".body, .quoted")].map((part) => part.textContent).join("\n");
 
 /** While the server is asked, nothing but Cancel can be pressed. */
 export function busy(dialog, yes) {

@@ -5,12 +5,13 @@ import { board, cardOf } from "./page.js";
 /** Where the focus is, in words that survive a new board. */
 export function focusOf(focused) {
   if (!focused || !board.contains(focused) || focused === board) return null;
-  const { action, event, jump } = focused.dataset;
+  const { action, event, file, jump } = focused.dataset;
   return {
     element: focused,
     case: focused.closest(".card")?.dataset.case,
     action,
     event,
+    file,
     jump,
     fold: focused.tagName === "SUMMARY" ? focused.parentElement.dataset.fold : undefined,
     href: focused.getAttribute("href"),
@@ -23,9 +24,10 @@ export function restoreFocus(kept) {
   const within = card ?? board;
   const find = (selector) => within.querySelector(selector);
   const by = (name, value) => `[data-${name}="${CSS.escape(value)}"]`;
+  const which = ({ event, file }) => (event ? by("event", event) : file ? by("file", file) : "");
   const again =
     (board.contains(kept.element) && kept.element) ||
-    (kept.action && find(`${by("action", kept.action)}${kept.event ? by("event", kept.event) : ""}:not(:disabled)`)) ||
+    (kept.action && find(`${by("action", kept.action)}${which(kept)}:not(:disabled)`)) ||
     (kept.jump && find(by("jump", kept.jump))) ||
     (kept.fold && find(`${by("fold", kept.fold)} > summary`)) ||
     (kept.href && find(`a[href="${CSS.escape(kept.href)}"]`)) ||

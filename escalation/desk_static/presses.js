@@ -65,6 +65,10 @@ const quick = {
     await act(id, "reply_retry", { event: Number(button.dataset.event) });
     tell(`${number}: it is being sent again.`);
   },
+  async file_retry(id, number, card, button) {
+    await act(id, "file_retry", { file: button.dataset.file });
+    tell(`${number}: the file is being fetched again.`);
+  },
 };
 
 board.addEventListener("click", async (event) => {

@@ -70,10 +70,13 @@ class Outbox:
         self._ceiling = ceiling
         self._at_once = at_once
         self._senders: Mapping[str, Sender] = {}
+        self._slow: Mapping[str, float] = {}
         self._sending: set[asyncio.Task[None]] = set()
 
-    def sent_by(self, senders: Mapping[str, Sender]) -> None:
+    def sent_by(self, senders: Mapping[str, Sender], slow: Mapping[str, float] | None = None) -> None:
+        """`slow`: ways whose sending may take longer, and how many seconds."""
         self._senders = senders
+        self._slow = slow or {}
 
     async def clear_claims(self) -> None:
         """At start on SQLite, where one process can hold no claims of another life. Never on PostgreSQL."""
@@ -121,7 +124,7 @@ class Outbox:
             rows = (await tx.execute(due_heads(OutboxRow, now, limit))).scalars().all()
             for row in rows:
                 row.attempts += 1
-                row.next_attempt_at = now + self._lease
+                row.next_attempt_at = now + self._lease + timedelta(seconds=self._slow.get(row.way, 0.0))
         return rows
 
     async def _send(self, row: OutboxRow) -> None:
@@ -131,7 +134,7 @@ class Outbox:
             await self._later(row, TryAgain(row.way), _UNKNOWN, failed=False)
             return
         try:
-            async with asyncio.timeout(self._send_timeout):
+            async with asyncio.timeout(self._slow.get(row.way, self._send_timeout)):
                 sent = await sender.send(row)
         except TryAgain as busy:
             await self._later(row, busy, busy.after, failed=False)
