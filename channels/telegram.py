@@ -9,12 +9,12 @@ import hmac
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -30,7 +30,7 @@ from telegram.constants import ChatAction, ChatType
 from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
 
 from channels.delivery import part_sent, parts_sent
-from channels.telegram_client import Client, WatchedBot, client, in_words, meaning
+from channels.telegram_client import Client, WatchedBot, client, in_words, is_telegrams, meaning
 from channels.telegram_files import fetch
 from channels.telegram_presses import carried, press
 from channels.telegram_profile import WANTED, register_commands, register_webhook
@@ -55,6 +55,7 @@ IsHeld = Callable[[Transaction, str], Awaitable[bool]]
 
 _LONG_POLL = 25  # seconds Telegram may hold a call for updates
 _SILENCE = timedelta(seconds=90)  # without a successful call for updates after which something is wrong
+_SEND = 8.0  # seconds for one message; below the outbox's own, after which it would count as a failure of ours
 _LOOK = 60.0  # seconds between looks at the webhook
 _UPDATE_SIZE = 2**21  # bytes of one update; Telegram's are far smaller
 _SHORT = 16  # characters of a button that needs no more than half of a phone's width
@@ -83,7 +84,7 @@ class TelegramChannel:
         secret = settings.telegram_webhook_secret
         self._secret = secret.get_secret_value() if secret else ""
         self._client: Client = client(token.get_secret_value(), settings.telegram_api, self._keep_trying, self._polled)
-        self._heard_at = clock()
+        self._heard_at: datetime | None = None  # None: it is not for us to poll
         self._troubles: dict[str, str] = {}
         self._asides: set[asyncio.Task[None]] = set()
 
@@ -100,7 +101,7 @@ class TelegramChannel:
 
     def not_ready(self) -> list[str]:
         troubles = [f"telegram {what}: {trouble}" for what, trouble in self._troubles.items()]
-        if self._webhook is None and not troubles and self._clock() - self._heard_at > _SILENCE:
+        if self._heard_at and not troubles and self._clock() - self._heard_at > _SILENCE:
             troubles.append(f"telegram: has not answered since {self._heard_at:%Y-%m-%d %H:%M:%S} UTC")
         return troubles
 
@@ -120,8 +121,7 @@ class TelegramChannel:
         self._aside(self._persist("commands", self._register_commands))
         if self._webhook:
             await self._stay_registered(self._webhook)
-        async with self._database.alone("telegram polling"):  # a second poller would end the first one's calls
-            await self._poll()
+        await self._database.alone("telegram polling", self._poll)  # a second poller would end the first one's calls
 
     async def _register_commands(self) -> None:
         await register_commands(self._bot, self._library, self._clock().date())
@@ -130,16 +130,23 @@ class TelegramChannel:
         updater = self._client.updater
         if updater is None:
             raise RuntimeError("the client was built without an updater")
+
+        async def start() -> None:
+            await updater.start_polling(
+                timeout=_LONG_POLL, bootstrap_retries=-1, allowed_updates=WANTED, error_callback=lambda error: None
+            )
+
         self._heard_at = self._clock()
-        await updater.start_polling(
-            timeout=_LONG_POLL, bootstrap_retries=-1, allowed_updates=WANTED, error_callback=lambda error: None
-        )
         try:
+            await self._persist("polling", start)  # a refused token is raised here in spite of all retries
             await asyncio.Event().wait()
         finally:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(3):
-                    await updater.stop()
+            if updater.running:
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(3):
+                        await updater.stop()
+            self._heard_at = None
+            self._troubles.pop("polling", None)
 
     def _polled(self, error: TelegramError | None) -> None:
         """Each call for updates ends here, for /readyz."""
@@ -183,7 +190,15 @@ class TelegramChannel:
         return Response(status_code=200)
 
     async def _take(self, update: Update) -> None:
-        """Commits an update to the inbox; then, at leisure, shows the person that something happens."""
+        """Commits an update to the inbox, at least its words."""
+        try:
+            await self._take_whole(update)
+        except (DataError, ValueError) as error:  # no fault of the database: it would never take this
+            log.error("telegram update cannot be stored", update=update.update_id, error=type(error).__name__)
+            await self._take_whole(Update(update.update_id, api_kwargs=update.to_dict()))
+
+    async def _take_whole(self, update: Update) -> None:
+        """Commits an update; then, at leisure, shows the person that something happens."""
         query = update.callback_query
         if query is not None:
             await self._pressed(update, query)
@@ -322,20 +337,23 @@ class TelegramChannel:
     async def _send(self, address: Address, rendered: Rendered, messages: Sequence[Part], number: int) -> str:
         part, is_last = messages[number], number == len(messages) - 1
         try:
-            message = await self._bot.send_message(
-                int(address.chat),
-                part.text,
-                entities=part.entities,
-                reply_markup=self._keyboard(rendered.buttons) if is_last else None,
-                # A preview would show what nobody approved.
-                link_preview_options=LinkPreviewOptions(is_disabled=True),
-                **_placed(rendered.place),
-            )
+            async with asyncio.timeout(_SEND):
+                message = await self._bot.send_message(
+                    int(address.chat),
+                    part.text,
+                    entities=part.entities,
+                    reply_markup=self._keyboard(rendered.buttons) if is_last else None,
+                    # A preview would show what nobody approved.
+                    link_preview_options=LinkPreviewOptions(is_disabled=True),
+                    **_placed(rendered.place),
+                )
         except ChatMigrated as moved:
             await self._moved(address.chat, str(moved.new_chat_id))
             raise meaning(moved) from moved
         except TelegramError as error:
             raise meaning(error) from error
+        except TimeoutError as slow:
+            raise TryAgain("Telegram: too slow") from slow
         return str(message.message_id)
 
     def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
@@ -383,11 +401,11 @@ async def open_telegram(
     channel = TelegramChannel(database, inbox, library, clock, is_held, settings)
     try:
         await channel.connect()
-    except InvalidToken:
-        raise SettingsError(
-            f"SMI_TELEGRAM_TOKEN: {settings.telegram_api} refuses it; copy it again from BotFather"
-        ) from None
     except TelegramError as error:
+        if isinstance(error, InvalidToken) and is_telegrams(error):
+            raise SettingsError(
+                f"SMI_TELEGRAM_TOKEN: {settings.telegram_api} refuses it; copy it again from BotFather"
+            ) from None
         log.warning("telegram does not answer yet", error=type(error).__name__)
     try:
         yield channel

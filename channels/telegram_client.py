@@ -24,7 +24,7 @@ from smi_bot.errors import Refused, SmiError, TryAgain
 
 log = structlog.get_logger()
 
-#: Seconds; together below the outbox's time for one send.
+#: Seconds for each step of a call.
 _CONNECT, _WRITE, _READ, _POOL = 3.0, 3.0, 5.0, 2.0
 #: Seconds after which a refused token is tried again: somebody may have renewed it.
 _TOKEN = 60.0
@@ -108,12 +108,22 @@ def client(token: str, api: str, commit: Callable[[Update], Awaitable[None]], po
 
 def meaning(error: TelegramError) -> SmiError:
     """What a failed call means for what was to be sent. Bot API, "Making requests", and its error descriptions."""
+    if not is_telegrams(error):
+        return TryAgain("not Telegram's answer")
     match error:
         case Forbidden():
             return Refused(_forbidden(str(error).lower()))
         case BadRequest():
             return Refused(f"Telegram: {error}")
     return TryAgain(f"Telegram: {type(error).__name__}", after=_asked_to_wait(error))
+
+
+def is_telegrams(error: TelegramError) -> bool:
+    """Whether Telegram said so; the page of something on the way to it says nothing of us, whatever its status."""
+    found: BaseException | None = error
+    while found is not None and type(found) is not TelegramError:  # that is: no JSON
+        found = found.__cause__
+    return found is None
 
 
 def _asked_to_wait(error: TelegramError) -> float | None:
@@ -131,6 +141,8 @@ def _asked_to_wait(error: TelegramError) -> float | None:
 
 def in_words(error: TelegramError) -> str:
     """For /readyz: never the error's own words where they may hold the token or what somebody wrote."""
+    if not is_telegrams(error):
+        return "Telegram does not answer; something on the way to it does"
     match error:
         case InvalidToken():
             return "Telegram refuses SMI_TELEGRAM_TOKEN; give the bot's present token"

@@ -32,7 +32,7 @@ NAME = "telegram"
 
 #: What a deep link may carry (Bot API, "Deep linking").
 _START = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_PUBLIC = {ChatType.GROUP, ChatType.SUPERGROUP, ChatType.CHANNEL}
+_PUBLIC = (ChatType.GROUP, ChatType.SUPERGROUP, ChatType.CHANNEL)
 
 
 class Arrival(NamedTuple):
@@ -117,20 +117,21 @@ def _key(us: int, update_id: int) -> str:
 
 def _words(message: Message) -> str:
     """Everything a message says in words."""
+    words = [message.text, message.caption]
     if message.contact:
         contact = message.contact
-        return " ".join(filter(None, (contact.first_name, contact.last_name, contact.phone_number)))
+        words.append(" ".join(filter(None, (contact.first_name, contact.last_name, contact.phone_number))))
     if message.venue:
-        return message.venue.title
+        words.append(message.venue.title)
     if message.poll:
-        return "\n".join([message.poll.question, *(option.text for option in message.poll.options)])
+        words += [message.poll.question, *(option.text for option in message.poll.options)]
     if message.checklist:
-        return "\n".join([message.checklist.title, *(task.text for task in message.checklist.tasks)])
+        words += [message.checklist.title, *(task.text for task in message.checklist.tasks)]
     if message.sticker:
-        return message.sticker.emoji or ""
+        words.append(message.sticker.emoji)
     if message.dice:
-        return message.dice.emoji
-    return message.text or message.caption or ""
+        words.append(message.dice.emoji)
+    return "\n".join(filter(None, words))
 
 
 def _quoted(message: Message) -> str:
@@ -209,11 +210,17 @@ def _asks_us(message: Message, us: User) -> bool:
     mine = f"@{us.username}".lower()
     entities = {**message.parse_entities(), **message.parse_caption_entities()}
     return any(
-        entity.type == MessageEntityType.BOT_COMMAND
+        (entity.type == MessageEntityType.BOT_COMMAND and _is_for_us(words.lower(), mine))
         or (entity.type == MessageEntityType.MENTION and words.lower() == mine)
         or (entity.type == MessageEntityType.TEXT_MENTION and entity.user is not None and entity.user.id == us.id)
         for entity, words in entities.items()
     )
+
+
+def _is_for_us(command: str, mine: str) -> bool:
+    """In a group there may be other bots with commands of their own."""
+    name, at, bot = command.partition("@")
+    return at + bot == mine if at else name in COMMANDS
 
 
 def _place(message: Message) -> str:

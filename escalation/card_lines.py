@@ -271,8 +271,8 @@ def _delivery(event: CaseEvent, case: Case, context: CardContext) -> tuple[Deliv
     if event.kind != "replied":
         return None, ""
     row = context.deliveries.get(reply_key(event.id))
-    if row is None:
-        return "queued", ""
+    if row is None or row.state == "dropped":
+        return "failed", "it was dropped when the requester asked for deletion"
     holding_up = _first_tried(row, case, context) if row.state == "open" else None
     if holding_up:
         return "retrying", _trouble(holding_up)

@@ -99,10 +99,10 @@ class CaseHandoff:
         for case in await store.cases_of(tx, conversation):
             if case.status == "closed" and SAFETY.isdisjoint(case.labels):
                 await store.erase_words(tx, case)
-                continue
-            kept.append(case)
-            await self._record(tx, case.id, now, "erasure", "bot", {})
-            await self._tell_desk(tx, case.id, now)
+            else:
+                kept.append(case)
+                await self._record(tx, case.id, now, "erasure", "bot", {})
+            await self._tell_desk(tx, case.id, now)  # a desk must not go on showing what is erased
         messages = (id for case in kept for event in case.events for id in event.body.get("messages", ()))
         return Kept(tuple(case.id for case in kept), tuple(case.number for case in kept), frozenset(messages))
 

@@ -191,7 +191,7 @@ async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str
     """By conversation: the answers the bot sent by itself, and whatever of its own could not be delivered so far."""
     kind = col(OutboxRow.payload)["part"]["kind"].as_string()
     answered = sa.and_(col(OutboxRow.state) == "sent", kind == "entry")
-    troubled = sa.and_(col(OutboxRow.state) != "sent", col(OutboxRow.error).is_not(None), kind != "specialist")
+    troubled = sa.and_(col(OutboxRow.state).in_(("open", "failed")), col(OutboxRow.error).is_not(None), kind != "specialist")
     of_bot = (col(OutboxRow.lane).in_(conversations), col(OutboxRow.way) == "delivery", sa.or_(answered, troubled))
     found: dict[str, list[OutboxRow]] = {}
     for row in (await tx.execute(sa.select(OutboxRow).where(*of_bot).order_by(col(OutboxRow.id)))).scalars():
@@ -200,9 +200,9 @@ async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str
 
 
 async def wrote(tx: Transaction, part: SpecialistPart, conversation: str) -> bool:
-    """Whether a specialist really wrote these words, and to this requester."""
+    """Whether a specialist really wrote these words, and to this requester. Erased words are nobody's."""
     row = await tx.get(CaseEventRow, part.event)
-    if row is None or row.kind != "replied" or row.body.get("text") != part.text:
+    if row is None or row.kind != "replied" or not part.text or row.body.get("text") != part.text:
         return False
     return (await tx.get_one(CaseRow, row.case_id)).conversation == conversation
 

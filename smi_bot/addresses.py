@@ -81,6 +81,8 @@ async def chat_moved(database: Database, channel: str, account: str, old: str, n
         people = set((await tx.execute(taken)).scalars())
         moving = sa.update(AddressRow).where(*there, col(AddressRow.chat) == old)
         await tx.execute(moving.where(col(AddressRow.person).not_in(people)).values(chat=new))
+        # Who wrote there before we knew of the move has a conversation there already.
+        await tx.execute(sa.delete(AddressRow).where(*there, col(AddressRow.chat) == old))
 
 
 async def forget(tx: Transaction, conversation: str) -> None:

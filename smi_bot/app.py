@@ -218,7 +218,9 @@ def _web_secret(settings: Settings) -> str:
 
 
 async def _failed(tx: Transaction, table: type[InboxRow | OutboxRow | TimerRow]) -> int:
-    count = sa.select(sa.func.count()).select_from(table).where(col(table.state) == "failed")
+    # Without a failure of ours it was refused, as by somebody who blocked the bot: for the desk, and no fault.
+    ours = (col(table.state) == "failed", col(table.failures) > 0)
+    count = sa.select(sa.func.count()).select_from(table).where(*ours)
     return int((await tx.execute(count)).scalar_one())
 
 

@@ -104,4 +104,4 @@ async def states(tx: Transaction, conversations: Sequence[str]) -> dict[str, str
     kept = sa.select(col(AttachmentRow.id), col(AttachmentRow.state)).where(
         col(AttachmentRow.conversation).in_(conversations)
     )
-    return dict((await tx.execute(kept)).tuples().all())
+    return {row.id: row.state for row in await tx.execute(kept)}

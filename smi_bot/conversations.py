@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import Instant, Transaction
@@ -35,9 +36,11 @@ async def load(tx: Transaction, id: str, channel: str, now: datetime, *, public:
     """The conversation's row, made at its first message; locked, so that two transactions cannot both open a case."""
     row = await tx.get(ConversationRow, id, with_for_update=True)
     if row is None:
-        row = ConversationRow(id=id, channel=channel, created_at=now, public=public)
-        tx.add(row)
-        await tx.flush()
+        fresh = ConversationRow(id=id, channel=channel, created_at=now, public=public).model_dump()
+        insert = sqlite.insert if tx.get_bind().dialect.name == "sqlite" else postgresql.insert
+        # Two people may write at once where nobody wrote before, in a forum: whoever is quicker makes the row.
+        await tx.execute(insert(ConversationRow).values(**fresh).on_conflict_do_nothing())
+        row = await tx.get_one(ConversationRow, id, with_for_update=True)
     return row
 
 

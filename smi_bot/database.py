@@ -134,37 +134,47 @@ class Database:
                 log.warning("not listening to other workers", error=type(error).__name__)
             await asyncio.sleep(retry_after)  # polling carries the work meanwhile
 
-    @asynccontextmanager
-    async def alone(self, name: str, retry_after: float = 1.0) -> AsyncIterator[None]:
-        """Waits until no other worker is inside under this name; SQLite has no other workers.
+    async def alone(self, name: str, work: Callable[[], Awaitable[None]], retry_after: float = 1.0) -> None:
+        """Works while no other worker does under this name; SQLite has no other workers.
 
-        PostgreSQL's session lock: the database itself gives it up when its holder's connection ends.
+        PostgreSQL's session lock: the database itself gives it up when its holder's connection ends. Whoever loses it
+        so stops working and waits for another turn.
         """
         if self.is_sqlite:
-            yield
+            await work()
             return
-        async with self._alone_connection(name, retry_after):
-            yield
-
-    @asynccontextmanager
-    async def _alone_connection(self, name: str, retry_after: float) -> AsyncIterator[None]:
         address = self.url.replace("postgresql+psycopg://", "postgresql://", 1)
         while True:
             try:
-                connection = await psycopg.AsyncConnection.connect(address, autocommit=True)
-                await connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
-                break
+                async with await psycopg.AsyncConnection.connect(address, autocommit=True) as connection:
+                    await connection.execute("SELECT pg_advisory_lock(hashtext(%s))", (name,))
+                    await _while_connected(connection, work)
+                    return
             except psycopg.Error as error:
-                log.warning("no turn yet", name=name, error=type(error).__name__)
-                await asyncio.sleep(retry_after)
-        try:
-            yield
-        finally:
-            await connection.close()
+                log.warning("not alone", name=name, error=type(error).__name__)
+            await asyncio.sleep(retry_after)
 
     async def close(self) -> None:
         await self._reader.dispose()
         await self._writer.dispose()
+
+
+async def _while_connected(connection: psycopg.AsyncConnection[Any], work: Callable[[], Awaitable[None]]) -> None:
+    """Raises psycopg.Error where the connection ends before the work does."""
+
+    async def watch() -> None:
+        async for _ in connection.notifies():
+            pass
+
+    tasks = [asyncio.ensure_future(work()), asyncio.create_task(watch())]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)  # the work must have ended before somebody else begins
+    for task in done:
+        task.result()
 
 
 def _engines(url: str) -> tuple[AsyncEngine, AsyncEngine]:

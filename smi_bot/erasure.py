@@ -3,7 +3,7 @@
 The rows stay, without words and without the salt of their digests, so the journal's chain stays whole and says nothing.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import sqlalchemy as sa
@@ -18,21 +18,31 @@ from smi_bot.durable.rows import InboxRow, OutboxRow, TimerRow, is_open
 from smi_bot.durable.timers import set_timer
 
 _LOOK_AGAIN = timedelta(minutes=1)
+#: What is left of a message: when it came and what was pressed. All else goes, whatever fields messages may get.
+_LEFT = ("key", "channel", "conversation", "sent_at", "action", "prompted_by")
 
 
 async def erase(
-    tx: Transaction, conversation: ConversationRow, messages: Collection[int], cases: Collection[int], now: datetime
+    tx: Transaction,
+    conversation: ConversationRow,
+    until: int,
+    messages: Collection[int],
+    cases: Collection[int],
+    now: datetime,
 ) -> None:
-    """Erases a conversation but for the `messages` and `cases` that are kept."""
-    inbound = sa.select(InboxRow).where(col(InboxRow.lane) == conversation.id, col(InboxRow.id).not_in(messages))
+    """Erases a conversation but for the `messages` and `cases` that are kept.
+
+    `until`: the message that asked for it. What came later nobody has read yet, and it may be a report.
+    """
     kept_files: set[str] = set()
-    for row in (await tx.execute(inbound)).scalars():
-        _erase_message(row)
-    for id in messages:
-        kept_files |= {attachment.id for attachment in inquiry_of(await tx.get_one(InboxRow, id)).attachments}
-    files = sa.delete(AttachmentRow).where(col(AttachmentRow.conversation) == conversation.id)
-    await tx.execute(files.where(col(AttachmentRow.id).not_in(kept_files)))
-    await _erase_replies(tx, conversation.id, cases)
+    said = sa.select(InboxRow).where(col(InboxRow.lane) == conversation.id)
+    for row in (await tx.execute(said)).scalars():
+        if row.id in messages or (row.id or 0) > until:
+            kept_files |= {attachment.id for attachment in inquiry_of(row).attachments}
+        else:
+            _erase_message(row)
+    await _erase_files(tx, conversation.id, kept_files, now)
+    await _erase_replies(tx, conversation.id, cases, now)
     _reset(conversation)
     journal.note(tx, now, "erased", conversation.id, cases_kept=sorted(cases))
     if not cases:
@@ -41,19 +51,45 @@ async def erase(
 
 
 def _erase_message(row: InboxRow) -> None:
-    words = {"text": "", "quoted": "", "attachments": [], "erased": True}
-    row.payload = {key: value for key, value in {**row.payload, **words}.items() if key != "salt"}
+    row.payload = {key: row.payload[key] for key in _LEFT} | {"erased": True}
 
 
-async def _erase_replies(tx: Transaction, conversation: str, cases: Collection[int]) -> None:
-    told = sa.select(OutboxRow).where(col(OutboxRow.lane) == conversation, col(OutboxRow.state) != "open")
-    for row in (await tx.execute(told)).scalars():
+async def _erase_files(tx: Transaction, conversation: str, kept: Collection[str], now: datetime) -> None:
+    """With the orders to fetch them, which name them."""
+    files = sa.delete(AttachmentRow).where(
+        col(AttachmentRow.conversation) == conversation, col(AttachmentRow.id).not_in(kept)
+    )
+    orders = [f"fetch:{id}" for id in (await tx.execute(files.returning(col(AttachmentRow.id)))).scalars()]
+    for row in await _locked(tx, col(OutboxRow.key).in_(orders)):
+        _drop(row, now)
+        row.payload = {"conversation": conversation}
+
+
+async def _erase_replies(tx: Transaction, conversation: str, cases: Collection[int], now: datetime) -> None:
+    """What is still to be said is dropped: once said, its words would be kept again."""
+    for row in await _locked(tx, col(OutboxRow.lane) == conversation):
         if row.payload.get("case") in cases:
             continue
+        if _drop(row, now):
+            journal.note(tx, now, "dropped", row.key, reply=row.id, conversation=conversation, attempts=row.attempts)
         if row.sent is not None:
             row.sent = {**{k: v for k, v in row.sent.items() if k != "salt"}, "markdown": "", "erased": True}
         if "text" in row.payload["part"]:
             row.payload = {**row.payload, "part": {**row.payload["part"], "text": ""}}
+
+
+async def _locked(tx: Transaction, which: sa.ColumnElement[bool]) -> Sequence[OutboxRow]:
+    """What is being settled at this moment is settled first, or finds itself dropped."""
+    rows = sa.select(OutboxRow).where(which).order_by(col(OutboxRow.id)).with_for_update()
+    return (await tx.execute(rows)).scalars().all()
+
+
+def _drop(row: OutboxRow, now: datetime) -> bool:
+    """Whether it was still to be done. The row stays: SQLite would give its number to the next one."""
+    if row.state != "open":
+        return False
+    row.state, row.settled_at = "dropped", now
+    return True
 
 
 def _reset(conversation: ConversationRow) -> None:
@@ -66,14 +102,13 @@ def _reset(conversation: ConversationRow) -> None:
 async def forget(tx: Transaction, row: TimerRow, now: datetime) -> datetime | None:
     """The handler of `forget` timers: deletes the address once the last reply has gone out.
 
-    Not if the person wrote again: that is a new conversation in the same chat, which they may erase again.
+    Not if the person wrote or pressed again: that is a new conversation in the same chat, which they may erase again.
     """
     waiting = sa.select(col(OutboxRow.id)).where(is_open(OutboxRow), col(OutboxRow.lane) == row.subject)
     if (await tx.execute(waiting.limit(1))).first() is not None:
         return now + _LOOK_AGAIN
-    unerased = sa.select(col(InboxRow.id)).where(
-        col(InboxRow.lane) == row.subject, col(InboxRow.kind) == "message", col(InboxRow.payload)["erased"].is_(None)
-    )
+    is_erased = col(InboxRow.payload)["erased"].as_boolean()
+    unerased = sa.select(col(InboxRow.id)).where(col(InboxRow.lane) == row.subject, is_erased.is_not(True))
     if (await tx.execute(unerased.limit(1))).first() is None:
         await addresses.forget(tx, row.subject)
     return None

@@ -24,11 +24,18 @@ def configure_logs(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler(sys.stderr)
     # A library's event is its template: the values put into it may be addresses with tokens in them, or a person's words.
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processor=structlog.processors.JSONRenderer(), use_get_message=False
+        foreign_pre_chain=[without_reprs, *shared], processor=structlog.processors.JSONRenderer(), use_get_message=False
     )
     handler.setFormatter(formatter)
     # INFO of HTTP clients holds whole addresses, tokens included.
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def without_reprs(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """asyncio has no templates: its events show tasks with their errors, and callbacks with their arguments."""
+    if event["_record"].name == "asyncio":
+        event["event"] = "asyncio: see error and frames"
+    return event
 
 
 def frames_only(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

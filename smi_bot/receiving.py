@@ -190,9 +190,10 @@ class Assistant:
         return decision.leading in case.labels and decision.leading not in SAFETY
 
     async def _adds_nothing(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> bool:
-        """The late rest of an album, or an edit after which the same is to be said as before it."""
+        """The late rest of an album, unless it reports something, or an edit after which the same is to be said again."""
         lane, first = burst.first.conversation, burst.ids[0]
-        if burst.first.album and await conversations.knows_album(tx, lane, burst.first.album, first, now - _CONTEXT):
+        album = "" if decision.grounds.triage.signals else burst.first.album
+        if album and await conversations.knows_album(tx, lane, album, first, now - _CONTEXT):
             return True
         if not burst.first.edited:
             return False
@@ -212,7 +213,7 @@ class Assistant:
         """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any."""
         burst.journal(tx, now)
         self._journal(tx, burst, decision, seen, case, now)
-        if not seen.public or isinstance(decision, Escalate):
+        if not seen.public or _concerns_a_person(decision, burst, case):
             await _expect_files(tx, burst, now)
         return await self._refer(tx, burst, decision, seen, case, now)
 
@@ -225,8 +226,7 @@ class Assistant:
         case: OpenCase | None,
         now: datetime,
     ) -> int | None:
-        is_for_a_person = isinstance(decision, Escalate | Relay)
-        if not is_for_a_person and (case is None or not burst.has_edit):
+        if not _concerns_a_person(decision, burst, case):
             return case.id if case else None
         referral = Referral(
             conversation=seen,
@@ -249,7 +249,8 @@ class Assistant:
 
     async def _invite(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> None:
         concerns_us = isinstance(decision, Escalate) or names(self._knowledge.library.product, burst.message.text)
-        reply = await invitation(tx, burst, concerns_us=concerns_us, now=now)
+        language = decision.grounds.triage.language
+        reply = await invitation(tx, burst, concerns_us=concerns_us, language=language, now=now)
         if reply is not None:
             await post_reply(tx, now, reply)
 
@@ -282,7 +283,7 @@ class Assistant:
         conversations.apply(row, action)
         seen = await self._seen(tx, row, burst, now)
         if action.verb == "delete-confirm":
-            said = await self._erase(tx, row, seen, now)
+            said = await self._erase(tx, row, seen, burst.ids[-1], now)
         elif seen.recent > self._knowledge.flood_limit:  # what was pressed counts, but not every press is answered
             said = ()
         else:
@@ -299,11 +300,11 @@ class Assistant:
         return said
 
     async def _erase(
-        self, tx: Transaction, row: ConversationRow, seen: Conversation, now: datetime
+        self, tx: Transaction, row: ConversationRow, seen: Conversation, until: int, now: datetime
     ) -> tuple[Saying, ...]:
         """Erases what may be erased, and says what is kept."""
         kept = await self._handoff.erase(tx, row.id, now)
-        await erase(tx, row, kept.messages, kept.cases, now)
+        await erase(tx, row, until, kept.messages, kept.cases, now)
         if kept.cases:
             return (words("delete-done-kept", seen, cases=", ".join(kept.numbers)),)
         return (words("delete-done", seen),)
@@ -346,6 +347,11 @@ class Assistant:
             today=now.date().isoformat(),
             versions=versions(self._knowledge),
         )
+
+
+def _concerns_a_person(decision: Decision, burst: Burst, case: OpenCase | None) -> bool:
+    """Whether it belongs on a case: also whatever was changed while one is open."""
+    return isinstance(decision, Escalate | Relay) or (case is not None and burst.has_edit)
 
 
 async def _expect_files(tx: Transaction, burst: Burst, now: datetime) -> None:

@@ -52,8 +52,12 @@ def _webhook_secret(secret: SecretStr | None) -> SecretStr | None:
 def _web_address(address: str | None) -> str | None:
     if not address:
         return None
-    parts = urlsplit(address)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(address)
+        is_one = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # brackets or a port that are none
+        is_one = False
+    if not is_one or parts.query or parts.fragment:
         raise ValueError("is no web address; write it like https://bot.example.com/telegram")
     return address.rstrip("/")
 

@@ -177,7 +177,7 @@ class BotApi(World):
             result = self._execute(call, method or METHODS.get(call.method))
         if self._hooked(call, "after") or trouble.kind == "drop after":
             raise Cut("dropped after")
-        return Response(result) if isinstance(result, bytes) else JSONResponse({"ok": True, "result": result})
+        return Response(result) if isinstance(result, bytes) else _Escaped({"ok": True, "result": result})
 
     def _execute(self, call: Call, method: Method | None) -> Any:
         if method is None:
@@ -203,7 +203,7 @@ class BotApi(World):
             case "drop before":
                 raise Cut("dropped before")
             case "garbage":
-                raise Broken("garbage", 200)
+                raise Broken("garbage", trouble.code)
             case "hang":
                 await self._hang(call, gone)
         return trouble
@@ -290,6 +290,13 @@ class BotApi(World):
         for public, local in self.hosts.items():
             url = url.replace(public, local, 1) if url.startswith(public) else url
         return url
+
+
+class _Escaped(JSONResponse):
+    """ASCII only, as the Bot API writes it: so that text can hold whatever an escape can name."""
+
+    def render(self, content: Any) -> bytes:
+        return json.dumps(content).encode()
 
 
 def _config(application: Starlette) -> uvicorn.Config:

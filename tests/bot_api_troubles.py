@@ -45,9 +45,9 @@ class Trouble:
         return cls("hang")
 
     @classmethod
-    def garbage(cls) -> Self:
-        """Not executed, and answered 200 with a page of HTML."""
-        return cls("garbage")
+    def garbage(cls, code: int = 200) -> Self:
+        """Not executed, and answered with a page of HTML, as something on the way to Telegram might."""
+        return cls("garbage", code)
 
 
 class Cut(Exception):

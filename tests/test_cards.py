@@ -19,9 +19,12 @@ PHOTO = Attachment(id="f1", name="rash.jpg", media_type="image/jpeg", size=2000,
 
 
 def inbound(id: int, text: str = "", *, erased: bool = False, **more: Any) -> InboxRow:
-    """A stored message."""
+    """A stored message; an erased one as `smi_bot.erasure` leaves it."""
     inquiry = Inquiry(key=f"k{id}", channel="telegram", conversation=ANN, sent_at=NOON, text=text, **more)
-    payload = inquiry.model_dump(mode="json") | ({"erased": True} if erased else {"salt": "s"})
+    payload = inquiry.model_dump(mode="json") | {"salt": "s"}
+    if erased:
+        left = ("key", "channel", "conversation", "sent_at", "action", "prompted_by")
+        payload = {key: payload[key] for key in left} | {"erased": True}
     return InboxRow(id=id, key=f"k{id}", lane=ANN, kind="message", payload=payload, received_at=NOON)
 
 
@@ -62,7 +65,7 @@ def context(*rows: InboxRow | OutboxRow, files: dict[str, str] | None = None, no
     replies = [row for row in rows if isinstance(row, OutboxRow)]
     versions: dict[tuple[str, str], list[InboxRow]] = {}
     for row in messages:
-        versions.setdefault((row.lane, row.payload["message"]), []).append(row)
+        versions.setdefault((row.lane, row.payload.get("message", "")), []).append(row)
     return CardContext(
         messages={row.id or 0: row for row in messages},
         versions=versions,
@@ -212,8 +215,9 @@ def test_an_edit_that_left_the_words_as_they_were_or_of_an_unknown_message_has_n
 
 
 def test_an_erased_earlier_version_is_not_shown_again():
-    first = inbound(1, message="m1", erased=True)
-    assert shown(first, inbound(2, "two", message="m1", edited=True)).earlier == "[erased at the requester's request]"
+    first = inbound(1, "one", message="m1", erased=True)
+    message = shown(first, inbound(2, "two", message="m1", edited=True))
+    assert (message.text, message.edited, message.earlier) == ("two", True, "")
 
 
 # --- what else was sent
@@ -379,6 +383,15 @@ def test_a_closed_case_whose_words_were_erased_says_so_in_every_place_where_word
         "[erased at the requester's request]"
     }
     assert lines(found, "closed")[0].text == "answered"
+
+
+def test_a_reply_that_was_dropped_by_the_erasure_does_not_wait_to_be_sent():
+    gone = inbound(1, erased=True)
+    dropped = event(5, "replied", "Dr. Rao", text="", id="reply-0001")
+    row = reply(9, 5, "", state="dropped")
+    (line,) = lines(card(a_case(wrote(2, gone), CLAIMED, dropped, CLOSED), context(gone, row)), "replied")
+    assert (line.state, line.can_retry) == ("failed", False)
+    assert line.trouble == "it was dropped when the requester asked for deletion"
 
 
 def test_a_new_case_is_not_erased_because_it_refers_to_what_was_said_before_the_erasure():

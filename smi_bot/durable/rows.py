@@ -55,7 +55,7 @@ class OutboxRow(SQLModel, table=True):
     way: str
     payload: dict[str, Any] = Field(sa_type=Json)
     created_at: datetime = Field(sa_type=Instant)
-    state: str = "open"  # open, sent, failed
+    state: str = "open"  # open, sent, failed; dropped: it was erased before it was done
     attempts: int = 0
     failures: int = 0
     next_attempt_at: datetime = Field(sa_type=Instant)
