@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import httpx
 import structlog
 from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.requests import Request
@@ -84,6 +85,7 @@ class TelegramChannel:
         secret = settings.telegram_webhook_secret
         self._secret = secret.get_secret_value() if secret else ""
         self._client: Client = client(token.get_secret_value(), settings.telegram_api, self._keep_trying, self._polled)
+        self._http = httpx.AsyncClient()  # for files; made once, as reading the certificates of the world takes long
         self._heard_at: datetime | None = None  # None: it is not for us to poll
         self._troubles: dict[str, str] = {}
         self._asides: set[asyncio.Task[None]] = set()
@@ -114,6 +116,7 @@ class TelegramChannel:
     async def close(self) -> None:
         for task in self._asides:
             task.cancel()
+        await self._http.aclose()
         await self._client.shutdown()
 
     async def run(self) -> None:
@@ -370,7 +373,7 @@ class TelegramChannel:
 
     async def fetch(self, source: str, limit: int) -> bytes:
         """A file that somebody sent, of at most `limit` bytes. Raises WrongFile, Refused or TryAgain."""
-        return await fetch(self._bot, source, limit)
+        return await fetch(self._bot, self._http, source, limit)
 
 
 def _placed(place: str) -> dict[str, Any]:

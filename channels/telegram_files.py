@@ -11,7 +11,7 @@ from smi_bot.errors import TryAgain
 _WAIT = 20.0  # seconds for each piece of a file
 
 
-async def fetch(bot: Bot, source: str, limit: int) -> bytes:
+async def fetch(bot: Bot, http: httpx.AsyncClient, source: str, limit: int) -> bytes:
     """The file of that id, of at most `limit` bytes. Raises WrongFile, Refused or TryAgain."""
     try:
         file = await bot.get_file(source)
@@ -22,14 +22,14 @@ async def fetch(bot: Bot, source: str, limit: int) -> bytes:
     if (file.file_size or 0) > limit:
         raise WrongFile("file-too-big")
     try:
-        return await _download(file.file_path or "", limit)
+        return await _download(http, file.file_path or "", limit)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TryAgain(f"Telegram's files: {type(error).__name__}") from error
 
 
-async def _download(address: str, limit: int) -> bytes:
+async def _download(http: httpx.AsyncClient, address: str, limit: int) -> bytes:
     content = bytearray()
-    async with httpx.AsyncClient(timeout=_WAIT) as http, http.stream("GET", address) as response:
+    async with http.stream("GET", address, timeout=_WAIT) as response:
         if response.status_code == httpx.codes.NOT_FOUND:
             raise WrongFile("file-failed")
         if response.status_code != httpx.codes.OK:

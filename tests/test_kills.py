@@ -1,34 +1,20 @@
 """SIGKILL of a real process at every step of a message's way, and a real restart: nothing lost, nothing seen twice."""
 
-import asyncio
 import json
-import multiprocessing
 import os
 import random
-import re
 import signal
-import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
-from typing import Any, NamedTuple, Self
 
-import httpx
 import pytest
-import sqlalchemy as sa
-import victim
-from sqlmodel import col
+from supervisor import LEASE, PATIENCE, Bot, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)
 from victim import Plan
-
-from escalation import store
-from escalation.case import Case
-from smi_bot import journal
-from smi_bot.database import Database
 
 FORGOT, STORAGE = "what if I forget a tablet?", "how should I store the tablets"
 RASH = "I got a rash after two weeks on Zelvanta"
@@ -39,9 +25,6 @@ TALK = [
     (RASH, ["wording/adverse-event.en"]),
 ]
 
-LEASE = 15.0  # seconds after which another worker may take over a claimed send
-PATIENCE = 60.0  # seconds before a test gives up waiting for an event
-
 ON_ITS_WAY_IN, ON_ITS_WAY_OUT = ("accepted", "deciding", "decided"), ("claimed", "half posted", "posted", "sent")
 KILLS = [
     *((point, "") for point in ON_ITS_WAY_IN),
@@ -49,9 +32,6 @@ KILLS = [
     *(("replying", ""), ("pressed", "reply")),
     *((point, "s") for point in ON_ITS_WAY_OUT),  # the specialist's
 ]
-
-FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["victim"])
 
 
 class Recorder:
@@ -114,130 +94,6 @@ class Recorder:
         self._server.server_close()
 
 
-class Bot:
-    """The service under a supervisor, which starts it again after each end, with the next plan."""
-
-    def __init__(self, url: str, data_dir: Path, recorder: Recorder, *plans: Plan) -> None:
-        self.exits: list[int] = []
-        self.ended = threading.Event()
-        self.pid = 0  # of the latest life
-        self._lives = [(plan, url, data_dir, recorder.port) for plan in plans]
-        self._diary = data_dir / "diary"
-        self._address = ""
-        self._changed = threading.Condition()
-        self._client = httpx.Client(trust_env=False, timeout=PATIENCE)
-        self._supervisor = threading.Thread(target=self._supervise, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._supervisor.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._lives.clear()
-        if self.is_up():
-            with suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-        self._supervisor.join(PATIENCE)
-        self._client.close()
-
-    def _supervise(self) -> None:
-        while self._lives:
-            life = self._lives.pop(0)
-            address, announced = FORKS.Pipe(duplex=False)
-            process = FORKS.Process(target=victim.live, args=(*life, announced))
-            process.start()
-            announced.close()
-            self.pid = process.pid
-            with suppress(EOFError):  # it ended before it was up
-                self._now(address.recv())
-            process.join()
-            self.exits.append(process.exitcode)
-            if not self._lives:
-                self.ended.set()
-            self._now("")
-
-    def _now(self, address: str) -> None:
-        with self._changed:
-            self._address = address
-            self._changed.notify_all()
-
-    def is_up(self) -> bool:
-        self._until(lambda: bool(self._address) or self.ended.is_set())
-        return bool(self._address)
-
-    def request(self, method: str, path: str, **content: Any) -> httpx.Response:
-        """Asks again, in the next life, what a life did not answer. Raises ConnectionError after the last."""
-        while self.is_up():
-            address = self._address
-            with suppress(httpx.TransportError):
-                return self._client.request(method, f"{address}{path}", **content)
-            self._until(lambda gone=address: self._address != gone)
-        raise ConnectionError
-
-    def hears(self, who: str, text: str, number: int = 0) -> None:
-        """A platform brings a message, under the same key each time, until it is accepted."""
-        message = {"key": f"{who}:{number}", "conversation": f"platform:{who}", "text": text}
-        assert self.request("POST", "/platform", json=message).status_code == 200
-
-    def finishes(self) -> None:
-        """Waits until nothing is open."""
-        assert self.request("GET", "/idle").status_code == 200
-
-    def exits_within(self, seconds: float) -> list[int]:
-        self._until(lambda: bool(self.exits), seconds)
-        return list(self.exits)
-
-    def _until(self, happened: Callable[[], bool], patience: float = PATIENCE) -> None:
-        with self._changed:
-            self._changed.wait_for(happened, patience)
-
-    def killed_at(self) -> list[str]:
-        return self._diary.read_text().splitlines() if self._diary.exists() else []
-
-
-class Specialist:
-    """Somebody at the desk page, who presses again what was not answered."""
-
-    def __init__(self, bot: Bot) -> None:
-        self._bot = bot
-        page = bot.request("GET", "/desk/login").text
-        self._csrf = re.findall(r'name="csrf" value="([^"]+)"', page)[0]
-        bot.request("POST", "/desk/login", data={"csrf": self._csrf, "name": "Dr. Rao", "password": ""})
-
-    def presses(self, what: str, case: int, **form: str) -> None:
-        answer = self._bot.request("POST", f"/desk/cases/{case}/{what}", json=form, headers={"X-CSRF": self._csrf})
-        assert answer.status_code == 200, answer.text
-
-
-class Books(NamedTuple):
-    """What the database says afterwards."""
-
-    cases: list[Case]
-    fault: str | None
-    entries: Counter[str]  # of the journal, by kind
-
-
-def books(url: str) -> Books:
-    async def read() -> Books:
-        database = Database(url)
-        async with database.reading() as tx:
-            found = Books(
-                sorted(await store.cases(tx), key=lambda case: case.id),
-                (await journal.verify(tx)).fault,
-                Counter((await tx.execute(sa.select(col(journal.JournalRow.kind)))).scalars()),
-            )
-        await database.close()
-        return found
-
-    return asyncio.run(read())
-
-
-@pytest.fixture(autouse=True)
-def _forks_find_the_victim(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The fork server of Python 3.11 does not hand our path on to what it loads beforehand."""
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, sys.path)))
-
-
 @pytest.fixture
 def recorder() -> Iterator[Recorder]:
     recorder = Recorder()
@@ -252,7 +108,7 @@ def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_o
     # SQLite has no other workers, so a restart takes its claims back at once; on PostgreSQL they must run out.
     restart = Plan(late=0 if database_url.startswith("sqlite") else LEASE + 1)
     told = ["wording/adverse-event.en", "wording/first-contact.en"]
-    with Bot(database_url, tmp_path / "data", recorder, Plan((point,), of), restart) as bot:
+    with Bot(database_url, tmp_path / "data", recorder.port, Plan((point,), of), restart) as bot:
         bot.hears("ann", RASH)
         began = time.monotonic()
         recorder.shows("ann", told)
@@ -276,8 +132,8 @@ def test_a_kill_at_any_point_of_the_way_leaves_one_case_and_each_reply_once_in_o
 
 
 def test_what_a_killed_worker_had_claimed_the_other_sends_when_the_lease_is_over(postgres_url, tmp_path, recorder):
-    doomed = Bot(postgres_url, tmp_path / "one", recorder, Plan(("claimed",), of="r"))
-    other = Bot(postgres_url, tmp_path / "two", recorder, Plan())
+    doomed = Bot(postgres_url, tmp_path / "one", recorder.port, Plan(("claimed",), of="r"))
+    other = Bot(postgres_url, tmp_path / "two", recorder.port, Plan())
     people = [f"p{number}" for number in range(10)]
     began = time.monotonic()
     with doomed, other:
@@ -307,7 +163,7 @@ def test_sigterm_finishes_what_is_claimed_exits_with_0_within_ten_seconds_and_lo
     answers, sqlite_url, tmp_path, recorder
 ):
     people = [f"p{number}" for number in range(10)]
-    with Bot(sqlite_url, tmp_path / "data", recorder, Plan(), Plan()) as bot:
+    with Bot(sqlite_url, tmp_path / "data", recorder.port, Plan(), Plan()) as bot:
         recorder.answers.clear()
         for who in people:
             bot.hears(who, FORGOT)
@@ -328,7 +184,7 @@ def test_twenty_kills_while_twenty_conversations_go_on_lose_nothing_and_change_n
     chance = random.Random(20)
     plans = [Plan((chance.choice(ON_ITS_WAY_IN + ON_ITS_WAY_OUT),), countdown=chance.randint(1, 5)) for _ in range(20)]
     people = [f"p{number}" for number in range(20)]
-    with Bot(sqlite_url, tmp_path / "data", recorder, *plans, Plan()) as bot:
+    with Bot(sqlite_url, tmp_path / "data", recorder.port, *plans, Plan()) as bot:
 
         def talks(who: str) -> list[str]:
             """Says three things, each after the answer to the one before, and goes on until the kills are over."""

@@ -16,14 +16,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any, Protocol
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from channels import telegram
 from smi_bot.app import App, open_app, stop_signals
 from smi_bot.assistant import Knowledge
 from smi_bot.durable.inbox import Handle
+from smi_bot.durable.loop import CLOCK
 from smi_bot.durable.rows import OutboxRow
 from smi_bot.errors import TryAgain
 from smi_bot.inquiry import Inquiry, Rendered
@@ -44,6 +47,12 @@ class Plan:
     of: str = ""
     countdown: int = 1
     late: float = 0.0
+
+
+class Ahead(Protocol):
+    """Memory that the test and all lives share: by how many seconds their clock is ahead."""
+
+    value: float
 
 
 class Reaper:
@@ -101,7 +110,11 @@ class Intake:
 
     @property
     def routes(self) -> list[Route]:
-        return [Route("/platform", self._take, methods=["POST"]), Route("/idle", self._idle)]
+        return [
+            Route("/platform", self._take, methods=["POST"]),
+            Route("/idle", self._idle),
+            Route("/clock", self._wake, methods=["POST"]),
+        ]
 
     async def _take(self, request: Request) -> Response:
         said = await request.json()
@@ -119,6 +132,11 @@ class Intake:
                         await event.wait()
                 except TimeoutError:
                     continue
+        return JSONResponse({})
+
+    async def _wake(self, request: Request) -> Response:
+        """The clock was put forward: whoever waits looks at it again."""
+        self._app.database.bell.ring(CLOCK)
         return JSONResponse({})
 
 
@@ -168,18 +186,28 @@ def beset(app: App, reaper: Reaper) -> None:
     app.handoff.reply, app.desk._do = replying, pressing
 
 
-def live(plan: Plan, url: str, data_dir: Path, platform: int, announce: Connection) -> None:
-    """One life, until a signal or the plan ends it. `platform`: the port where replies go."""
+def live(plan: Plan, given: dict[str, Any], platform: int, ahead: Ahead, announce: Connection) -> None:
+    """One life, until a signal or the plan ends it. `platform`: the port where replies go, 0 for none."""
     configure_logs()
-    settings = Settings(_env_file=None, data_dir=data_dir, database_url=url, port=0, burst_pause=0)
-    asyncio.run(_live(plan, settings, platform, announce.send))
+    settings = Settings(_env_file=None, **{"port": 0, "burst_pause": 0, **given})
+    if settings.telegram_token:
+        _hurry_telegram()
+    asyncio.run(_live(plan, settings, platform, ahead, announce.send))
 
 
-async def _live(plan: Plan, settings: Settings, platform: int, announce: Callable[[str], None]) -> None:
-    ahead = timedelta(seconds=plan.late)
-    async with open_app(settings, lambda: datetime.now(UTC) + ahead, knowledge=knowledge()) as app:
+def _hurry_telegram() -> None:
+    """Shorter waits by the wall clock: the pace itself has tests of its own."""
+    telegram._BETWEEN, telegram._OVERALL, telegram._LOOK = 0.02, 0.0, 0.2
+
+
+async def _live(plan: Plan, settings: Settings, platform: int, ahead: Ahead, announce: Callable[[str], None]) -> None:
+    def clock() -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=plan.late + ahead.value)
+
+    async with open_app(settings, clock, knowledge=knowledge()) as app:
         reaper = Reaper(plan, settings.data_dir / "diary")
-        app.join(Platform(platform, reaper))
+        if platform:
+            app.join(Platform(platform, reaper))
         beset(app, reaper)
         app.asgi.router.routes.extend(Intake(app).routes)
         if tests := multiprocessing.parent_process():  # nobody outlives them
