@@ -188,7 +188,7 @@ def _command(inquiry: Inquiry, us: User) -> Inquiry:
         return inquiry.model_copy(update={"text": plain})
     if plain == "/start" and _START.fullmatch(rest):
         action = Action(verb="start", value=rest)
-        return inquiry.model_copy(update={"text": plain, "action": action, "prompted_by": "menu"})
+        return inquiry.model_copy(update={"action": action, "prompted_by": "menu"})  # the word may have been typed
     return inquiry
 
 

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 from smi_bot import attachments, conversations, journal
-from smi_bot.assistant import Knowledge, OpenCase, command, decide, hand_over
+from smi_bot.assistant import Knowledge, OpenCase, command, decide, hand_over, triage_burst
 from smi_bot.burst import Burst, Evidence
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
@@ -128,10 +128,12 @@ class Assistant:
         """Handles pressed buttons and typed commands, one after another."""
         for row in rows:
             burst = Burst.of((row,))
-            if burst.action is None or burst.action.verb in ("answer", "none-of-these", "specialist"):
+            action = burst.action
+            found = triage_burst(burst.message.texts, self._knowledge.rules)  # what stands beside a command is words
+            if action is None or action.verb in ("answer", "none-of-these", "specialist") or found.signals:
                 await self.receive(tx, (row,), now)
             else:
-                await self._change(tx, burst, burst.action, now)
+                await self._change(tx, burst, action, now)
         return None
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:

@@ -145,6 +145,86 @@ def test_slack_is_given_whole_with_either_way_in(way_in, monkeypatch):
     assert load_settings().live_channels == ("slack",)
 
 
+# --- Telegram
+
+TELEGRAM = {
+    "SMI_TELEGRAM_TOKEN": "123456:hush-hush_HUSH",
+    "SMI_TELEGRAM_WEBHOOK_URL": "https://bot.example.com/telegram",
+    "SMI_TELEGRAM_WEBHOOK_SECRET": "hush-" * 8,
+}
+
+
+@pytest.fixture
+def telegram(monkeypatch):
+    for name, value in TELEGRAM.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
+
+
+def test_with_a_token_alone_the_bot_polls_telegram(telegram):
+    for name in list(TELEGRAM)[1:]:
+        telegram.delenv(name)
+    settings = load_settings()
+    assert (settings.live_channels, settings.telegram_webhook_url) == (("telegram",), None)
+    assert settings.telegram_api == "https://api.telegram.org"
+
+
+def test_a_webhook_is_given_whole(telegram):
+    assert load_settings().telegram_webhook_url == "https://bot.example.com/telegram"
+    for name, value in TELEGRAM.items():
+        telegram.delenv(name)
+        assert_one_line("the Telegram webhook is half given", "or the token alone to poll", *TELEGRAM)
+        telegram.setenv(name, value)
+
+
+@pytest.mark.parametrize(
+    "address", ["https://bot.example.com", "https://bot.example.com/", "https://bot.example.com//"]
+)
+def test_a_webhook_needs_a_path_of_its_own(address, telegram):
+    """Else it would stand in the way of the pages."""
+    telegram.setenv("SMI_TELEGRAM_WEBHOOK_URL", address)
+    assert_one_line("SMI_TELEGRAM_WEBHOOK_URL: needs a path of its own", "https://bot.example.com/telegram")
+
+
+def test_the_name_under_which_telegram_calls_is_one_of_ours_although_only_a_proxy_can_reach_us(telegram):
+    assert "bot.example.com" in load_settings().hosts
+
+
+def test_an_address_of_a_bot_api_server_of_ones_own_may_end_with_a_slash(telegram):
+    telegram.setenv("SMI_TELEGRAM_API", "http://localhost:8081/")
+    assert load_settings().telegram_api == "http://localhost:8081"
+
+
+#: What is wrong with a value, and what its line tells to do.
+WRONG_TELEGRAM = [
+    *(
+        ("SMI_TELEGRAM_TOKEN", value, "BotFather")
+        for value in ("hush", "123456", "123456:", "x:hush", "123456:hush hush")
+    ),
+    ("SMI_TELEGRAM_TOKEN", "bot123456:hush", "BotFather"),
+    ("SMI_TELEGRAM_TOKEN", "123456:hush/../hush", "BotFather"),
+    ("SMI_TELEGRAM_API", "api.telegram.org", "https://"),
+    ("SMI_TELEGRAM_API", "ftp://api.telegram.org", "https://"),
+    ("SMI_TELEGRAM_API", "https://", "https://"),
+    ("SMI_TELEGRAM_API", "https://api.telegram.org?x=1", "https://"),
+    ("SMI_TELEGRAM_API", "https://[::1", "https://"),
+    ("SMI_TELEGRAM_WEBHOOK_URL", "bot.example.com/telegram", "https://"),
+    ("SMI_TELEGRAM_WEBHOOK_URL", "https://bot.example.com/telegram#here", "https://"),
+    ("SMI_TELEGRAM_WEBHOOK_URL", "https://bot.example.com:port/telegram", "https://"),
+    ("SMI_TELEGRAM_WEBHOOK_SECRET", "hush", "openssl rand -hex 32"),
+    ("SMI_TELEGRAM_WEBHOOK_SECRET", "hush " * 8, "openssl rand -hex 32"),
+    ("SMI_TELEGRAM_WEBHOOK_SECRET", "hush-" * 60, "openssl rand -hex 32"),
+]
+
+
+@pytest.mark.parametrize(("name", "value", "mend"), WRONG_TELEGRAM)
+def test_a_wrong_telegram_setting_is_one_line_that_names_it_and_its_mend_and_shows_no_secret(
+    name, value, mend, telegram
+):
+    telegram.setenv(name, value)
+    assert_one_line(f"{name}: ", mend)
+
+
 # --- what is wrong
 
 
