@@ -11,7 +11,7 @@ from smi_bot import journal
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
-from smi_bot.errors import LibraryError, NotApproved, Refused, TryAgain
+from smi_bot.errors import LibraryError, NotApproved, Refused, TryAgain, Unreachable
 from smi_bot.inquiry import Button, Channel, EntryPart, Rendered, Reply, SpecialistPart, WordingPart
 from smi_bot.library import Library
 from smi_bot.markup import literal
@@ -25,6 +25,7 @@ Withdrawn = Callable[[Transaction, Reply, datetime], Awaitable[None]]
 Settled = Callable[[Transaction, int, datetime], Awaitable[None]]
 
 _UNAPPROVED = "not approved at the moment of sending"
+_REFUSED = "not taken by the platform"
 
 
 class PartRow(SQLModel, table=True):
@@ -83,6 +84,10 @@ class Delivery:
             platform_id = await channel.send(rendered)
         except (NotApproved, LibraryError) as error:  # a text that cannot be rendered or shown whole cannot be sent
             raise Refused(f"{_UNAPPROVED}: {error}") from error
+        except Unreachable:
+            raise
+        except Refused as error:
+            raise Refused(f"{_REFUSED}: {error}" if _answers(reply) else str(error)) from error
         return Sent(platform_id, {**rendered.model_dump(mode="json"), "salt": secrets.token_hex(16)})
 
     async def render(self, reply: Reply) -> Rendered:
@@ -132,8 +137,8 @@ class Delivery:
             attempts=row.attempts,
             digest=journal.digest(sent.get("salt", ""), sent.get("markdown", "")),
         )
-        is_withdrawn = row.state == "failed" and (row.error or "").startswith(_UNAPPROVED)
-        if is_withdrawn and _answers(reply):
+        is_withdrawn = row.state == "failed" and (row.error or "").startswith((_UNAPPROVED, _REFUSED))
+        if is_withdrawn and _answers(reply) and reply.answers is not None:  # else a specialist chose it, and sees it
             await self._withdrawn(tx, reply, now)
         elif reply.case is not None:
             await self._case_settled(tx, reply.case, now)

@@ -21,31 +21,25 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from telegram import (
     CallbackQuery,
-    InlineKeyboardButton,
-    InlineKeyboardMarkup,
-    LinkPreviewOptions,
-    ReplyParameters,
     Update,
 )
 from telegram.constants import ChatAction, ChatType
-from telegram.error import BadRequest, ChatMigrated, InvalidToken, TelegramError
+from telegram.error import BadRequest, InvalidToken, TelegramError
 
-from channels.delivery import part_sent, parts_sent
 from channels.telegram_client import Client, WatchedBot, client, in_words, is_telegrams, meaning
 from channels.telegram_files import fetch
-from channels.telegram_presses import carried, press
+from channels.telegram_presses import press
 from channels.telegram_profile import WANTED, register_commands, register_webhook
-from channels.telegram_reading import NAME, Arrival, arrival, locale_of, unreadable
-from channels.telegram_text import Part, parts
-from smi_bot.addresses import Address, address_of, chat_moved, conversation_at
+from channels.telegram_reading import NAME, Arrival, arrival, locale_of, replied_to, unreadable
+from channels.telegram_sending import Sending
+from smi_bot.addresses import Address, chat_moved, conversation_at
+from smi_bot.conversations import is_known
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.inbox import Inbox
-from smi_bot.durable.pace import Pace, take_turn
 from smi_bot.durable.rows import Clock
-from smi_bot.errors import NotApproved, Refused, SettingsError, TryAgain
-from smi_bot.inquiry import Button, Rendered
+from smi_bot.errors import NotApproved, SettingsError, TryAgain
+from smi_bot.inquiry import Rendered
 from smi_bot.library import Library
-from smi_bot.public import INVITATION
 from smi_bot.receiving import enqueue
 from smi_bot.settings import Settings
 
@@ -57,6 +51,7 @@ IsHeld = Callable[[Transaction, str], Awaitable[bool]]
 _LONG_POLL = 25  # seconds Telegram may hold a call for updates
 _SILENCE = timedelta(seconds=90)  # without a successful call for updates after which something is wrong
 _SEND = 8.0  # seconds for one message; below the outbox's own, after which it would count as a failure of ours
+_TYPING = 4.0  # seconds; Telegram takes the sign away after five
 _LOOK = 60.0  # seconds between looks at the webhook
 _UPDATE_SIZE = 2**21  # bytes of one update; Telegram's are far smaller
 _SHORT = 16  # characters of a button that needs no more than half of a phone's width
@@ -86,8 +81,11 @@ class TelegramChannel:
         self._secret = secret.get_secret_value() if secret else ""
         self._client: Client = client(token.get_secret_value(), settings.telegram_api, self._keep_trying, self._polled)
         self._http = httpx.AsyncClient()  # for files; made once, as reading the certificates of the world takes long
+        self._sending = Sending(database, self._bot, clock)
+        self._is_known = False  # whether Telegram has told us who we are
         self._heard_at: datetime | None = None  # None: it is not for us to poll
         self._troubles: dict[str, str] = {}
+        self._typing: set[str] = set()  # who sees the sign already
         self._asides: set[asyncio.Task[None]] = set()
 
     @property
@@ -112,6 +110,7 @@ class TelegramChannel:
     async def connect(self) -> None:
         """Raises TelegramError where Telegram does not answer or refuses the token; may be called again."""
         await self._client.initialize()
+        self._is_known = True
 
     async def close(self) -> None:
         for task in self._asides:
@@ -210,14 +209,30 @@ class TelegramChannel:
         arrived = self._read(update)
         if arrived is None:
             return
-        inquiry = arrived.inquiry
+        for earlier in replied_to(update, self._bot.bot):
+            await self._take_unseen(earlier)
         conversation = await conversation_at(self._database, arrived.address)
+        is_new = await self._enqueue(arrived, conversation)
+        is_awaited = is_new and arrived.inquiry.public is None and not arrived.inquiry.edited
+        if is_awaited and conversation not in self._typing:
+            self._typing.add(conversation)
+            asyncio.get_running_loop().call_later(_TYPING, self._typing.discard, conversation)
+            self._aside(self._show_typing(arrived.address, conversation))
+
+    async def _enqueue(self, arrived: Arrival, conversation: str) -> bool:
+        inquiry = arrived.inquiry
         if inquiry.public is not None and arrived.forum is not None:
             forum = await conversation_at(self._database, arrived.forum)
             inquiry = inquiry.model_copy(update={"public": inquiry.public.model_copy(update={"forum": forum})})
-        is_new = await enqueue(self._inbox, inquiry.model_copy(update={"conversation": conversation}))
-        if is_new and inquiry.public is None and not inquiry.edited:
-            self._aside(self._show_typing(arrived.address, conversation))
+        return await enqueue(self._inbox, inquiry.model_copy(update={"conversation": conversation}))
+
+    async def _take_unseen(self, earlier: Arrival) -> None:
+        """A message that somebody replies to, unless it was read before: Telegram shows a bot in a group little else."""
+        conversation = await conversation_at(self._database, earlier.address)
+        async with self._database.reading() as tx:
+            known = await is_known(tx, conversation, earlier.inquiry.message)
+        if not known:
+            await self._enqueue(earlier, conversation)
 
     def _read(self, update: Update) -> Arrival | None:
         raw = dict(update.api_kwargs)
@@ -315,75 +330,17 @@ class TelegramChannel:
 
     async def send(self, rendered: Rendered) -> str:
         """Sends the next message of a reply that is still to go; one that needs several asks to be called again."""
-        async with self._database.reading() as tx:
-            address = await address_of(tx, rendered.conversation)
-        if address is None:
-            raise Refused("the requester's address was erased")
-        if address.public and not rendered.source.startswith(f"wording/{INVITATION}."):
-            raise Refused("nothing is ever said in public")
-        messages = parts(rendered)
-        done = await parts_sent(self._database, rendered.reply) if len(messages) > 1 else 0
-        await self._keep_pace(rendered.conversation)
-        sent = await self._send(address, rendered, messages, min(done, len(messages) - 1))
-        if done + 1 < len(messages):
-            await part_sent(self._database, rendered.reply, done, sent)
-            raise TryAgain("the rest of it is to follow", after=_BETWEEN)
-        return sent
+        self._check_known()
+        return await self._sending.send(rendered)
 
-    async def _keep_pace(self, conversation: str) -> None:
-        """Telegram's limits, held over restarts and among workers: one message a second a chat, and about 30 in all."""
-        account = Pace(f"{NAME}:{self._bot.id}", _OVERALL, _BURST)
-        wait = await take_turn(self._database, (account, Pace(conversation, _BETWEEN)), self._clock())
-        if wait:
-            raise TryAgain("Telegram's pace", after=wait)
-
-    async def _send(self, address: Address, rendered: Rendered, messages: Sequence[Part], number: int) -> str:
-        part, is_last = messages[number], number == len(messages) - 1
-        try:
-            async with asyncio.timeout(_SEND):
-                message = await self._bot.send_message(
-                    int(address.chat),
-                    part.text,
-                    entities=part.entities,
-                    reply_markup=self._keyboard(rendered.buttons) if is_last else None,
-                    # A preview would show what nobody approved.
-                    link_preview_options=LinkPreviewOptions(is_disabled=True),
-                    **_placed(rendered.place),
-                )
-        except ChatMigrated as moved:
-            await self._moved(address.chat, str(moved.new_chat_id))
-            raise meaning(moved) from moved
-        except TelegramError as error:
-            raise meaning(error) from error
-        except TimeoutError as slow:
-            raise TryAgain("Telegram: too slow") from slow
-        return str(message.message_id)
-
-    def _keyboard(self, buttons: Sequence[Button]) -> InlineKeyboardMarkup | None:
-        made = [self._button(button, place) for place, button in enumerate(buttons)]
-        # Side by side only where the words of each are sure to be seen whole on a phone.
-        columns = 2 if all(len(button.text) <= _SHORT for button in buttons) else 1
-        rows = [made[first : first + columns] for first in range(0, len(made), columns)]
-        return InlineKeyboardMarkup(rows) if rows else None
-
-    def _button(self, button: Button, place: int) -> InlineKeyboardButton:
-        if button.action.verb == "private-chat":  # a link that is the same for everybody
-            return InlineKeyboardButton(button.text, url=f"{self._bot.bot.link}?start=forum")
-        return InlineKeyboardButton(button.text, callback_data=carried(button.action, place))
+    def _check_known(self) -> None:
+        if not self._is_known:
+            raise TryAgain("Telegram has not answered since the start", after=5)
 
     async def fetch(self, source: str, limit: int) -> bytes:
         """A file that somebody sent, of at most `limit` bytes. Raises WrongFile, Refused or TryAgain."""
+        self._check_known()
         return await fetch(self._bot, self._http, source, limit)
-
-
-def _placed(place: str) -> dict[str, Any]:
-    """Where in a forum a message goes: a topic, or the comments under a post."""
-    kind, _, number = place.partition(":")
-    if kind == "topic":
-        return {"message_thread_id": int(number)}
-    if kind == "comment":
-        return {"reply_parameters": ReplyParameters(int(number), allow_sending_without_reply=True)}
-    return {}
 
 
 async def _body(request: Request) -> bytes | None:

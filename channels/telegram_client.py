@@ -20,7 +20,7 @@ from telegram.error import (
 from telegram.ext import Application, ApplicationBuilder, ExtBot
 from telegram.request import HTTPXRequest
 
-from smi_bot.errors import Refused, SmiError, TryAgain
+from smi_bot.errors import Refused, SmiError, TryAgain, Unreachable
 
 log = structlog.get_logger()
 
@@ -112,9 +112,10 @@ def meaning(error: TelegramError) -> SmiError:
         return TryAgain("not Telegram's answer")
     match error:
         case Forbidden():
-            return Refused(_forbidden(str(error).lower()))
+            return Unreachable(_forbidden(str(error).lower()))
         case BadRequest():
-            return Refused(f"Telegram: {error}")
+            is_gone = "chat not found" in str(error).lower()
+            return (Unreachable if is_gone else Refused)(f"Telegram: {error}")
     return TryAgain(f"Telegram: {type(error).__name__}", after=_asked_to_wait(error))
 
 

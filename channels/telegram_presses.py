@@ -36,7 +36,7 @@ async def press(
     known = _CARRIED.fullmatch(query.data or "")
     reply, place = known.groups() if known else ("", "")
     action = await _offered(database, conversation, reply, int(place)) if known else STALE
-    key = f"{NAME}:{us}:{update.update_id}"
+    key = f"{NAME}:{us}:{update.update_id}:{query.id}"
     if action.verb in _ONCE:  # the same key again: a repeat, whoever repeats it
         key = f"{NAME}:{us}:press:{conversation}:{reply}:{place}"
     return Inquiry(

@@ -56,16 +56,30 @@ def arrival(update: Update, us: User) -> Arrival | None:
     return _public(inquiry, message, us)
 
 
+def replied_to(update: Update, us: User) -> list[Arrival]:
+    """The message that somebody replies to, as its author's own. Ours, a channel's copy and notices are no such."""
+    message = update.effective_message
+    to = message.reply_to_message if message is not None else None
+    if to is None or to.is_automatic_forward or (to.from_user is not None and to.from_user.id == us.id):
+        return []
+    found = arrival(Update(update.update_id, message=to), us)
+    if found is None:
+        return []
+    key = f"{NAME}:{us.id}:{to.chat.id}:{to.message_id}"
+    return [found._replace(inquiry=found.inquiry.model_copy(update={"key": key}))]
+
+
 def unreadable(raw: Mapping[str, Any], update_id: int, us_id: int, now: datetime) -> Arrival:
     """An update that the library cannot read, as its words and its chat: a person has to look at it."""
     kind, message = next(((k, v) for k, v in raw.items() if isinstance(v, dict)), ("", {}))
     said_in = message.get("chat")
     chat: dict[str, Any] = said_in if isinstance(said_in, dict) else {}
     words = [str(message[key]) for key in ("text", "caption", "data") if isinstance(message.get(key), str)]
-    is_public = chat.get("type") in _PUBLIC  # a chat we know nothing of counts as private: then a person looks
-    number = chat.get("id")
+    number, sent = chat.get("id"), message.get("edit_date") or message.get("date")
+    # A chat we know nothing of counts as private: then a person looks. But people's numbers are never negative.
+    is_public = chat.get("type") in _PUBLIC or (isinstance(number, int) and number < 0)
     inquiry = Inquiry(
-        key=_key(us_id, update_id),
+        key=_key(us_id, update_id, sent if isinstance(sent, int) else 0),
         channel=NAME,
         conversation="",
         sent_at=now,
@@ -88,7 +102,7 @@ def _is_silent(update: Update, message: Message) -> bool:
 
 def _inquiry(update: Update, message: Message, us: User) -> Inquiry:
     return Inquiry(
-        key=_key(us.id, update.update_id),
+        key=_key(us.id, update.update_id, int((message.edit_date or message.date).timestamp())),
         channel=NAME,
         conversation="",
         sent_at=(message.edit_date or message.date).astimezone(UTC),
@@ -111,8 +125,9 @@ def locale_of(sender: User | None) -> str:
     return code if code.isascii() and code.isalpha() else ""  # apps of all makes send it
 
 
-def _key(us: int, update_id: int) -> str:
-    return f"{NAME}:{us}:{update_id}"
+def _key(us: int, update_id: int, at: int) -> str:
+    """After a week of silence the platform begins its numbers anew, at random (Bot API, Update): with the time, too."""
+    return f"{NAME}:{us}:{update_id}:{at}"
 
 
 def _words(message: Message) -> str:
@@ -188,7 +203,8 @@ def _command(inquiry: Inquiry, us: User) -> Inquiry:
         return inquiry.model_copy(update={"text": plain})
     if plain == "/start" and _START.fullmatch(rest):
         action = Action(verb="start", value=rest)
-        return inquiry.model_copy(update={"action": action, "prompted_by": "menu"})  # the word may have been typed
+        # The word stays in the text: it may have been typed, and is read for safety.
+        return inquiry.model_copy(update={"text": f"{plain} {rest}", "action": action, "prompted_by": "menu"})
     return inquiry
 
 

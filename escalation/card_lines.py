@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from escalation.case import Case, CaseEvent, EventAudience, Priority
@@ -161,18 +161,30 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
 def _text(event: CaseEvent) -> str:
     body = event.body
     match event.kind:
+        case "replied" if "entry" in body:
+            return f"{body['entry']}, version {body['version']}: {body['title']}"
         case "noted" | "replied":
             return body["text"] or ERASED
         case "opened" | "raised" | "labelled":
             return f"{body['priority']}: {', '.join(body['labels'])}"
+        case "closed":
+            return ": ".join(filter(None, (body["disposition"], body["note"])))
+        case kind:
+            return _ours(kind, body)
+
+
+def _ours(kind: str, body: Mapping[str, Any]) -> str:
+    """What we tell of a case by ourselves."""
+    match kind:
+        case "released" if "lapsed" in body:
+            return f"{body['lapsed']} left the requester waiting for too long."
+        case "reminded" if body.get("owner"):
+            return f"{body['owner']} has not answered in time."
         case "reminded":
             return "Nobody has claimed this case in time."
         case "erasure":
             return "The requester asked for deletion. This case is kept because of a safety duty or because it is open."
-        case "closed":
-            return ": ".join(filter(None, (body["disposition"], body["note"])))
-        case _:
-            return ""
+    return ""
 
 
 def _moment(at: datetime) -> str:

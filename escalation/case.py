@@ -77,6 +77,22 @@ class Case:
         return bool(self.events[0].body.get("public"))
 
     @property
+    def unanswered_since(self) -> datetime | None:
+        """When the requester wrote what no specialist has answered yet."""
+        waiting: datetime | None = None
+        for event in self.events:
+            if event.kind == "message":
+                waiting = waiting or event.at
+            elif event.kind == "replied":
+                waiting = None
+        return waiting
+
+    @property
+    def owner_active_at(self) -> datetime:
+        """When its owner last did something on it."""
+        return max((event.at for event in self.events if event.actor == self.owner), default=self.opened_at)
+
+    @property
     def opened_at(self) -> datetime:
         return self.events[0].at
 
@@ -141,7 +157,15 @@ def joined(case: Case, labels: Sequence[Label]) -> tuple[tuple[Label, ...], Prio
 
 
 def due_at(case: Case, windows: Mapping[Priority, timedelta]) -> datetime | None:
-    """When somebody must have claimed it: counted from when it got its priority. None once claimed or closed."""
-    if case.status != "open" or case.priority_since is None:
+    """When somebody must have claimed it, counted from when it got its priority; once it is claimed, when its owner
+    must have answered, counted from the first message not yet answered or from the claim. None where nothing is
+    awaited."""
+    if case.status == "closed" or case.priority_since is None:
         return None
-    return case.priority_since + windows[case.priority]
+    if case.status == "open":
+        return case.priority_since + windows[case.priority]
+    waiting = case.unanswered_since
+    if waiting is None or case.is_public:
+        return None
+    claimed = max(event.at for event in case.events if event.kind == "claimed")
+    return max(waiting, claimed) + windows[case.priority]

@@ -11,7 +11,7 @@ from typing import Any
 from uuid import uuid4
 
 from escalation import store
-from escalation.case import DISPOSITIONS, Case, Priority, due_at, joined, priority_of
+from escalation.case import DISPOSITIONS, STEPS, Case, CaseEvent, Priority, due_at, joined, priority_of
 from smi_bot import journal
 from smi_bot.assistant import OpenCase
 from smi_bot.attachments import set_state
@@ -21,20 +21,25 @@ from smi_bot.decision import PRECEDENCE, SAFETY, Label
 from smi_bot.durable.outbox import post
 from smi_bot.durable.timers import set_timer
 from smi_bot.errors import NotAllowed
-from smi_bot.inquiry import Part, Reply, SpecialistPart, WordingPart
+from smi_bot.inquiry import Action, Audience, Choice, EntryPart, Part, Reply, SpecialistPart, WordingPart
+from smi_bot.library.model import StandardResponse
 from smi_bot.receiving import Kept, Referral, post_reply
 
 #: Characters of one reply; longer ones would not fit every platform.
 LONGEST_REPLY = 4000
 
+_HELPED = (Choice(action=Action(verb="helpful")), Choice(action=Action(verb="not-helpful")))
 _BUSY = timedelta(seconds=1)  # how long a timer leaves a case to whoever works on it
 
 
 class CaseHandoff:
     """Cases, as the assistant and the desks act on them."""
 
-    def __init__(self, windows: Mapping[Priority, timedelta], home: str | None = None) -> None:
+    def __init__(
+        self, windows: Mapping[Priority, timedelta], home: str | None = None, silence: timedelta = timedelta(hours=4)
+    ) -> None:
         self._windows = windows
+        self._silence = silence  # after which a claim lapses
         self._home = home  # country of a requester who has not named one
 
     # --- from the assistant
@@ -123,6 +128,8 @@ class CaseHandoff:
         if case.owner is not None:
             raise NotAllowed(f"{case.number} is already claimed by {case.owner}.")
         await self._record(tx, case_id, now, "claimed", actor, {})
+        await self._watch(tx, await store.case(tx, case_id))
+        await set_timer(tx, key=f"claim:{case_id}", kind="claim", subject=str(case_id), due=now + self._silence)
         await self._say(
             tx, case, f"c{case_id}.{len(case.events)}.joined", WordingPart(wording="specialist-joined"), now
         )
@@ -143,6 +150,18 @@ class CaseHandoff:
         await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id})
         await self._tell_desk(tx, case_id, now)
 
+    async def edit_note(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
+        """A note says something else from now on; what was sent of it stays sent."""
+        case = await self._unfinished(tx, case_id)
+        note = note_of(case, id)
+        if note is not None and note.actor == actor and note.body["text"] != text.strip():
+            await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id, "edited": True})
+            await self._tell_desk(tx, case_id, now)
+
+    async def check(self, tx: Transaction, case_id: int, actor: str, *, to_answer: bool = False) -> None:
+        """Raises NotAllowed unless the case is the actor's, and may be answered; so that nobody types in vain."""
+        await (self._answerable if to_answer else self._owned)(tx, case_id, actor)
+
     async def reply(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
         """Sends the owner's words to the requester, once for each `id`."""
         case = await self._answerable(tx, case_id, actor)
@@ -155,8 +174,22 @@ class CaseHandoff:
         note = next((e for e in case.events if e.id == event and e.kind == "noted"), None)
         if note is None or note.actor != actor:
             raise NotAllowed("Only a note of your own can be sent to the requester.")
-        if not _known(case, "replied", f"note-{event}"):
-            await self._reply(tx, case, actor, {"text": note.body["text"], "id": f"note-{event}", "note": event}, now)
+        sent = f"note-{note.body['id']}"  # however often it was edited
+        if not _known(case, "replied", sent):
+            await self._reply(tx, case, actor, {"text": note.body["text"], "id": sent, "note": event}, now)
+
+    async def answer(
+        self, tx: Transaction, case_id: int, actor: str, entry: StandardResponse, id: str, now: datetime
+    ) -> None:
+        """Sends an approved entry to the requester, once for each `id`; what it says is checked when it goes out."""
+        case = await self._answerable(tx, case_id, actor)
+        if _known(case, "replied", id):
+            return
+        conversation = await tx.get_one(ConversationRow, case.conversation)
+        audience: Audience = "hcp" if conversation.audience == "hcp" else "patient"
+        part = EntryPart(entry=entry.id, audience=audience, country=conversation.country or self._home)
+        body = {"text": "", "entry": entry.id, "title": entry.title, "version": entry.version, "id": id}
+        await self._reply(tx, case, actor, body, now, part)
 
     async def retry(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
         """Sends again a reply that failed, under the same id."""
@@ -198,7 +231,7 @@ class CaseHandoff:
         if disposition not in DISPOSITIONS:
             raise NotAllowed("Choose one of the dispositions.")
         await self._record(tx, case_id, now, "closed", actor, {"disposition": disposition, "note": note.strip()})
-        await self._say(tx, case, f"c{case_id}.closed", WordingPart(wording="case-closed"), now)
+        await self._say(tx, case, f"c{case_id}.closed", WordingPart(wording="case-closed"), now, _HELPED)
         await self._tell_desk(tx, case_id, now)
 
     async def reveal(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
@@ -206,8 +239,24 @@ class CaseHandoff:
         await store.case(tx, case_id, lock=True)
         await self._record(tx, case_id, now, "revealed", actor, {})
 
+    async def lapse(self, tx: Transaction, case_id: int, now: datetime) -> datetime | None:
+        """Gives a case back whose owner leaves the requester waiting in silence; returns when to look again."""
+        case = await store.case_if_free(tx, case_id)
+        if case is None:
+            return now + _BUSY
+        if case.owner is None or case.status == "closed":
+            return None
+        until = max(case.owner_active_at, case.unanswered_since or now) + self._silence
+        if now < until:
+            return until
+        await self._record(tx, case_id, now, "released", "bot", {"lapsed": case.owner})
+        await self._say(tx, case, f"c{case_id}.{len(case.events)}.left", WordingPart(wording="specialist-left"), now)
+        await self._watch(tx, await store.case(tx, case_id))
+        await self._tell_desk(tx, case_id, now)
+        return None
+
     async def remind(self, tx: Transaction, case_id: int, now: datetime) -> datetime | None:
-        """Reminds the desk of a case past due that nobody claimed; returns when to look again."""
+        """Reminds the desk of a case past due that nobody claimed or answered; returns when to look again."""
         case = await store.case_if_free(tx, case_id)
         if case is None:  # whoever has it may be about to move this very timer: waiting for it would be a deadlock
             return now + _BUSY
@@ -217,7 +266,7 @@ class CaseHandoff:
         window = self._windows[case.priority]
         if now < due:
             return due
-        await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat()})
+        await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat(), "owner": case.owner})
         await self._tell_desk(tx, case_id, now)
         return now + window
 
@@ -259,13 +308,25 @@ class CaseHandoff:
         journal.note(tx, now, "case", str(case_id), event=event, what=kind, actor=actor, **kept)
         return event
 
-    async def _reply(self, tx: Transaction, case: Case, actor: str, body: dict[str, Any], now: datetime) -> None:
+    async def _reply(
+        self,
+        tx: Transaction,
+        case: Case,
+        actor: str,
+        body: dict[str, Any],
+        now: datetime,
+        part: EntryPart | None = None,
+    ) -> None:
+        """`part`: an approved entry in the place of the specialist's own words."""
         event = await store.add_event(tx, case.id, now, "replied", actor, body, "requester")
-        journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor)
-        await self._say(tx, case, reply_key(event), SpecialistPart(event=event, text=body["text"]), now)
+        journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor, entry=body.get("entry"))
+        said = part or SpecialistPart(event=event, text=body["text"])
+        await self._say(tx, case, reply_key(event), said, now)
         await self._tell_desk(tx, case.id, now)
 
-    async def _say(self, tx: Transaction, case: Case, key: str, part: Part, now: datetime) -> None:
+    async def _say(
+        self, tx: Transaction, case: Case, key: str, part: Part, now: datetime, choices: tuple[Choice, ...] = ()
+    ) -> None:
         if case.is_public:
             return
         conversation = await tx.get_one(ConversationRow, case.conversation)
@@ -273,7 +334,14 @@ class CaseHandoff:
             part = part.model_copy(
                 update={"language": conversation.language, "country": conversation.country or self._home}
             )
-        reply = Reply(id=key, conversation=conversation.id, channel=conversation.channel, part=part, case=case.id)
+        reply = Reply(
+            id=key,
+            conversation=conversation.id,
+            channel=conversation.channel,
+            part=part,
+            choices=choices,
+            case=case.id,
+        )
         await post_reply(tx, now, reply)
 
     async def _watch(self, tx: Transaction, case: Case) -> None:
@@ -283,14 +351,27 @@ class CaseHandoff:
 
     async def _tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
         """One desk post for each change, in the order of the case; a desk shows the case as it is by then."""
-        key = f"desk:{case_id}:{uuid4().hex}"
-        payload = {"case": case_id, "event": await store.last_event(tx, case_id)}
-        await post(tx, now, key=key, lane=f"case:{case_id}", way="handoff", payload=payload)
+        case = await store.case(tx, case_id)
+        payload = {"case": case_id, "event": case.events[-1].id}
+        await post(
+            tx,
+            now,
+            key=f"desk:{case_id}:{uuid4().hex}",
+            lane=f"case:{case_id}",
+            way="handoff",
+            payload=payload,
+            priority=STEPS.index(case.priority),
+        )
 
 
 def reply_key(event: int) -> str:
     """The outbox key of the reply written in a case event."""
     return f"s{event}"
+
+
+def note_of(case: Case, id: str) -> CaseEvent | None:
+    """The latest version of a note."""
+    return next((e for e in reversed(case.events) if e.kind == "noted" and e.body.get("id") == id), None)
 
 
 def _known(case: Case, kind: str, id: str) -> bool:

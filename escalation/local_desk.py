@@ -17,11 +17,12 @@ from starlette.staticfiles import StaticFiles
 from starlette.templating import Jinja2Templates
 
 from escalation import store
-from escalation.card_lines import CardContext, message_ids, reply_keys
+from escalation.board import context
+from escalation.card_lines import message_ids
 from escalation.cards import Card, card, unmasked
-from escalation.case import Case, Priority
+from escalation.case import Priority
 from escalation.handoff import CaseHandoff
-from smi_bot.attachments import AttachmentRow, states
+from smi_bot.attachments import AttachmentRow
 from smi_bot.burst import inquiry_of
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
@@ -112,7 +113,7 @@ class LocalDesk:
                 error = "This form was out of date. Please try again."
             elif not self._right(str(form.get("password", ""))):
                 error = "That is not the desk password."
-            elif not name or name.casefold() in ("bot", "requester"):
+            elif not name or name.casefold() in ("bot", "requester") or ":" in name:  # as those of other desks have it
                 error = "Please give your own name."
             else:
                 request.session["specialist"] = name
@@ -150,24 +151,8 @@ class LocalDesk:
     async def _cards(self, viewer: str) -> list[Card]:
         async with self._database.reading() as tx:
             cases = await store.cases(tx)
-            context = await self._context(tx, cases, viewer)
-        return [card(case, context) for case in cases]
-
-    async def _context(self, tx: Transaction, cases: Sequence[Case], viewer: str) -> CardContext:
-        messages = await store.messages(tx, message_ids(cases))
-        conversations = [case.conversation for case in cases]
-        return CardContext(
-            messages=messages,
-            versions=await store.versions(tx, messages.values()),
-            told=await store.told(tx, messages.values()),
-            deliveries=await store.deliveries(tx, reply_keys(cases)),
-            bot_replies=await store.bot_replies(tx, conversations),
-            files=await states(tx, conversations),
-            titles={entry.id: entry.title for entry in self._library.entries.values()},
-            windows=self._windows,
-            viewer=viewer,
-            now=self._clock(),
-        )
+            shown = await context(tx, cases, self._library, self._windows, viewer, self._clock())
+        return [card(case, shown) for case in cases]
 
     async def _events(self, request: Request) -> Response:
         if _specialist(request) is None:

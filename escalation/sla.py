@@ -26,3 +26,12 @@ def reminder(handoff: CaseHandoff) -> Fire:
         return await handoff.remind(tx, int(row.subject), now)
 
     return fire
+
+
+def lapsing(handoff: CaseHandoff) -> Fire:
+    """The handler of `claim` timers."""
+
+    async def fire(tx: Transaction, row: TimerRow, now: datetime) -> datetime | None:
+        return await handoff.lapse(tx, int(row.subject), now)
+
+    return fire

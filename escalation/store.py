@@ -78,12 +78,6 @@ async def erase_words(tx: Transaction, case: Case) -> None:
         }
 
 
-async def last_event(tx: Transaction, case_id: int) -> int:
-    """The number of a case's newest event; every case has one."""
-    last = sa.select(sa.func.max(CaseEventRow.id)).where(col(CaseEventRow.case_id) == case_id)
-    return _id((await tx.execute(last)).scalar())
-
-
 async def latest_case(tx: Transaction, conversation: str) -> Case | None:
     """The conversation's last case, open or closed, locked until the transaction ends."""
     of_conversation = sa.select(CaseRow).where(col(CaseRow.conversation) == conversation)
@@ -191,7 +185,9 @@ async def bot_replies(tx: Transaction, conversations: Sequence[str]) -> dict[str
     """By conversation: the answers the bot sent by itself, and whatever of its own could not be delivered so far."""
     kind = col(OutboxRow.payload)["part"]["kind"].as_string()
     answered = sa.and_(col(OutboxRow.state) == "sent", kind == "entry")
-    troubled = sa.and_(col(OutboxRow.state).in_(("open", "failed")), col(OutboxRow.error).is_not(None), kind != "specialist")
+    troubled = sa.and_(
+        col(OutboxRow.state).in_(("open", "failed")), col(OutboxRow.error).is_not(None), kind != "specialist"
+    )
     of_bot = (col(OutboxRow.lane).in_(conversations), col(OutboxRow.way) == "delivery", sa.or_(answered, troubled))
     found: dict[str, list[OutboxRow]] = {}
     for row in (await tx.execute(sa.select(OutboxRow).where(*of_bot).order_by(col(OutboxRow.id)))).scalars():

@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -28,12 +28,14 @@ from channels.web import WebChannel
 from escalation import sla, store
 from escalation.handoff import CaseHandoff
 from escalation.local_desk import LocalDesk
+from escalation.slack import Slack
+from escalation.slack_presses import Presses
 from smi_bot import erasure, journal
 from smi_bot.assistant import Knowledge
 from smi_bot.database import Database, Transaction, migrate
-from smi_bot.durable.inbox import Inbox
+from smi_bot.durable.inbox import GiveUp, Handle, Inbox
 from smi_bot.durable.loop import Loop
-from smi_bot.durable.outbox import Outbox
+from smi_bot.durable.outbox import Outbox, Way
 from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, TimerRow
 from smi_bot.durable.timers import Timers
 from smi_bot.errors import SettingsError
@@ -46,6 +48,7 @@ from smi_bot.web import web_application
 log = structlog.get_logger()
 
 _FETCH = 60.0  # seconds a file of a requester may take
+_UPLOAD = 30.0  # seconds to show a requester's file to specialists
 _DRAIN = 8.0  # seconds to finish what is in hand after SIGTERM
 
 
@@ -68,6 +71,7 @@ class App:
     web: WebChannel
     desk: LocalDesk
     fetching: Fetching
+    slack: Slack | None = None
     asgi: Starlette | None = None
 
     def join(self, channel: Channel) -> None:
@@ -78,8 +82,7 @@ class App:
         """What keeps the service from being ready, each in words; empty when it is."""
         troubles = [f"{work}: {trouble}" for work, trouble in self.loop.troubled.items()]
         troubles += [trouble for channel in self.channels.values() for trouble in channel.not_ready()]
-        if self.settings.slack_bot_token:
-            troubles.append("slack: has a token, but this version has no such desk")
+        troubles += self.slack.not_ready() if self.slack else []
         try:
             return troubles + await self._failed_rows()
         except (SQLAlchemyError, OSError) as error:
@@ -97,6 +100,8 @@ class App:
         async with asyncio.TaskGroup() as group:
             intake = [group.create_task(self.database.listen())]
             intake += [group.create_task(channel.run()) for channel in self.channels.values()]
+            if self.slack:
+                intake.append(group.create_task(self.slack.run()))
             working = [group.create_task(self.loop.run()), group.create_task(server.serve([listening]))]
             announce(_address(listening))
             await stopping.wait()
@@ -143,7 +148,7 @@ async def _build(
 ) -> App:
     inbox, outbox, timers = Inbox(database, clock), Outbox(database, clock), Timers(database, clock)
     windows = sla.windows(settings)
-    handoff = CaseHandoff(windows, settings.country)
+    handoff = CaseHandoff(windows, settings.country, timedelta(minutes=settings.claim_lapses_minutes))
     assistant = Assistant(knowledge, handoff, home=settings.country, pause=settings.burst_pause)
     library = knowledge.library
     delivery = Delivery(
@@ -166,13 +171,26 @@ async def _build(
         channels[telegram.name] = telegram
         fetching.through({telegram.name: telegram})
         routes += telegram.routes
-    inbox.handled_by({"message": (assistant.receive, assistant.give_up), "press": (assistant.press, assistant.give_up)})
-    outbox.sent_by({"delivery": delivery, "handoff": desk, "fetch": fetching}, slow={"fetch": _FETCH})
-    timers.fired_by({"due": sla.reminder(handoff), "forget": erasure.forget})
+    handlers: dict[str, tuple[Handle, GiveUp]] = {
+        "message": (assistant.receive, assistant.give_up),
+        "press": (assistant.press, assistant.give_up),
+    }
+    ways = {"delivery": Way(delivery), "handoff": Way(desk), "fetch": Way(fetching, timeout=_FETCH)}
+    slack = None
+    if settings.slack_bot_token and settings.slack_channel:
+        presses = Presses(database, handoff, knowledge, clock, windows, settings.country)
+        slack = Slack(settings, database, inbox, library, clock, windows, presses)
+        handlers["slack"] = slack.handler(handoff)
+        # One at a time: Slack takes about one message a second, and the most pressing case comes first.
+        ways |= {"handoff": Way(slack.desk, timeout=_UPLOAD, at_once=1), "whisper": Way(slack.whispers)}
+        routes += slack.routes
+    inbox.handled_by(handlers)
+    outbox.sent_by(ways)
+    timers.fired_by({"due": sla.reminder(handoff), "claim": sla.lapsing(handoff), "forget": erasure.forget})
     delivery.through(channels)
     await outbox.clear_claims()
     loop = Loop({"inbox": inbox, "outbox": outbox, "timers": timers}, database.bell, poll)
-    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk, fetching)
+    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk, fetching, slack)
     app.asgi = web_application(routes, _web_secret(settings), app.not_ready, settings.hosts)
     return app
 

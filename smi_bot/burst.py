@@ -1,6 +1,6 @@
 """A burst: the messages of one requester that are read together, and what each of them says in words."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -62,6 +62,11 @@ class Burst:
     @property
     def has_album(self) -> bool:
         return any(inquiry.album for inquiry in self.inquiries)
+
+    def only(self, what: Callable[[Inquiry], str]) -> str:
+        """What all of its messages have alike; empty where they differ."""
+        found = {what(inquiry) for inquiry in self.inquiries}
+        return found.pop() if len(found) == 1 else ""
 
     @property
     def has_edit(self) -> bool:

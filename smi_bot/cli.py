@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sys
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ import typer
 from sqlalchemy.exc import SQLAlchemyError
 
 from channels.console import ConsoleChannel
+from escalation import slack_manifest
 from smi_bot import journal, trying
 from smi_bot.app import open_app, stop_signals, utc_now
 from smi_bot.backup import backup as back_up
@@ -33,6 +35,8 @@ library_app = typer.Typer(no_args_is_help=True, help="Approved content.")
 journal_app = typer.Typer(no_args_is_help=True, help="The append-only record.")
 app.add_typer(library_app, name="library")
 app.add_typer(journal_app, name="journal")
+slack_app = typer.Typer(no_args_is_help=True, help="The Slack app of the desk.")
+app.add_typer(slack_app, name="slack")
 
 Folder = Annotated[Path | None, typer.Option("--library", help="Another folder of content.")]
 
@@ -193,6 +197,27 @@ def library_sign_demo(library: Folder = None) -> None:
     folder = content_folder(settings)
     count = sign_with_demo_keys(folder, read_library(folder, settings.signers), datetime.now(UTC))
     typer.echo(f"{count} documents signed with the worthless demo keys")
+
+
+@slack_app.command("manifest")
+def slack_manifest_json(
+    url: Annotated[str, typer.Option(help="Our public https address, where Slack comes by HTTP.")] = "",
+) -> None:
+    """Print the manifest of the Slack app: for Socket Mode, or with --url for HTTP."""
+    typer.echo(json.dumps(slack_manifest.manifest(socket=not url, url=url), indent=2))
+
+
+@slack_app.command("check")
+def slack_check() -> None:
+    """Say what the installed Slack app lacks, a line each; quiet and 0 when nothing is wrong."""
+    problems = asyncio.run(_collected(slack_manifest.lacking(load_settings())))
+    for problem in problems:
+        typer.echo(problem, err=True)
+    raise typer.Exit(1 if problems else 0)
+
+
+async def _collected(lines: AsyncIterator[str]) -> list[str]:
+    return [line async for line in lines]
 
 
 if __name__ == "__main__":

@@ -94,6 +94,12 @@ async def versions_before(tx: Transaction, id: str, message: str, before: int) -
     return (await tx.execute(query)).scalars().all()
 
 
+async def is_known(tx: Transaction, id: str, message: str) -> bool:
+    """Whether a message of this conversation was received before."""
+    same = (col(InboxRow.lane) == id, col(InboxRow.payload)["message"].as_string() == message)
+    return (await tx.execute(sa.select(col(InboxRow.id)).where(*same).limit(1))).first() is not None
+
+
 async def knows_album(tx: Transaction, id: str, album: str, before: int, since: datetime) -> bool:
     """Whether another message of this album was handled already."""
     same = (col(InboxRow.lane) == id, col(InboxRow.payload)["album"].as_string() == album)

@@ -51,7 +51,26 @@ async def erase(
 
 
 def _erase_message(row: InboxRow) -> None:
-    row.payload = {key: row.payload[key] for key in _LEFT} | {"erased": True}
+    left = {key: row.payload[key] for key in _LEFT} | {"erased": True}
+    if (left["action"] or {}).get("verb") == "start":  # the word of a link, or whatever somebody typed there
+        left["action"] = {**left["action"], "value": ""}
+    row.payload = left
+
+
+async def forget_posts(tx: Transaction, conversation: ConversationRow, rows: Sequence[InboxRow]) -> None:
+    """Posts in public that are on no case: read for safety, and then none of our business, as who wrote them."""
+    for row in rows:
+        _erase_message(row)
+    await tx.flush()
+    if not await _has_words(tx, conversation.id):
+        await addresses.forget(tx, conversation.id)
+        await tx.delete(conversation)
+
+
+async def _has_words(tx: Transaction, conversation: str) -> bool:
+    is_erased = col(InboxRow.payload)["erased"].as_boolean()
+    unerased = sa.select(col(InboxRow.id)).where(col(InboxRow.lane) == conversation, is_erased.is_not(True))
+    return (await tx.execute(unerased.limit(1))).first() is not None
 
 
 async def _erase_files(tx: Transaction, conversation: str, kept: Collection[str], now: datetime) -> None:
@@ -107,8 +126,6 @@ async def forget(tx: Transaction, row: TimerRow, now: datetime) -> datetime | No
     waiting = sa.select(col(OutboxRow.id)).where(is_open(OutboxRow), col(OutboxRow.lane) == row.subject)
     if (await tx.execute(waiting.limit(1))).first() is not None:
         return now + _LOOK_AGAIN
-    is_erased = col(InboxRow.payload)["erased"].as_boolean()
-    unerased = sa.select(col(InboxRow.id)).where(col(InboxRow.lane) == row.subject, is_erased.is_not(True))
-    if (await tx.execute(unerased.limit(1))).first() is None:
+    if not await _has_words(tx, row.subject):
         await addresses.forget(tx, row.subject)
     return None

@@ -26,12 +26,20 @@ class JournalError(SmiError):
 
 
 class TryAgain(SmiError):
-    """The other side cannot take a message now. `after`: seconds it asked us to wait, if it did."""
+    """The other side cannot take a message now. `after`: seconds it asked us to wait, if it did.
 
-    def __init__(self, reason: str, after: float | None = None) -> None:
+    `all`: it would take no other message either, so nobody of this way need be tried until then.
+    """
+
+    def __init__(self, reason: str, after: float | None = None, *, all: bool = False) -> None:
         super().__init__(reason)
         self.after = after
+        self.all = all
 
 
 class Refused(SmiError):
-    """The other side will never take this message (blocked, chat gone, not approved): shown on the case."""
+    """The other side will never take this message (not approved, of a wrong form): shown on the case."""
+
+
+class Unreachable(Refused):
+    """Nobody can be reached there any more, whatever is sent: blocked, deleted, gone."""

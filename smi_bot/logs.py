@@ -32,9 +32,10 @@ def configure_logs(level: int = logging.INFO) -> None:
 
 
 def without_reprs(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """asyncio has no templates: its events show tasks with their errors, and callbacks with their arguments."""
-    if event["_record"].name == "asyncio":
-        event["event"] = "asyncio: see error and frames"
+    """Some have no templates: asyncio's events show tasks with their errors, Slack's hold whole errors and addresses."""
+    library = event["_record"].name.partition(".")[0]
+    if library in ("asyncio", "slack_sdk", "slack_bolt"):
+        event["event"] = f"{library}: see error and frames"
     return event
 
 

@@ -29,7 +29,7 @@ from smi_bot.decision import (
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.outbox import post
 from smi_bot.durable.rows import InboxRow
-from smi_bot.erasure import erase
+from smi_bot.erasure import erase, forget_posts
 from smi_bot.inquiry import Action, Conversation, Inquiry, Reply, WordingPart
 from smi_bot.public import invitation, names
 from smi_bot.replies import Saying, around, ask_audience, ask_country, confirmation, notice_of, sayings, words
@@ -39,6 +39,8 @@ from smi_bot.trace import record
 _CONTEXT = timedelta(hours=24)
 #: How long to wait for the rest of an album, at least: its pieces arrive as messages of their own.
 _ALBUM = timedelta(seconds=1)
+#: Buttons that ask something; the others change what is known of the requester, or say how an answer was.
+_ASKING = ("answer", "none-of-these", "specialist")
 #: Languages of service texts; the app of a requester may be set to another.
 _LANGUAGES = {"de", "fr", "es"}
 
@@ -83,7 +85,8 @@ class Handoff(Protocol):
 
 async def enqueue(inbox: Inbox, inquiry: Inquiry) -> bool:
     """Makes an inquiry durable; False for a repeat. Only after this may a channel confirm it to its platform."""
-    has_more = inquiry.public or inquiry.attachments or inquiry.shared  # a command is nothing but its words
+    # A command is nothing but its words, and typed for us.
+    has_more = inquiry.public or inquiry.attachments or inquiry.shared or inquiry.edited or inquiry.forwarded
     if inquiry.action is None and not has_more and (typed := command(inquiry.text)):
         inquiry = inquiry.model_copy(update={"action": typed, "prompted_by": "menu"})
     payload = {**inquiry.model_dump(mode="json"), "salt": secrets.token_hex(16)}
@@ -117,6 +120,8 @@ class Assistant:
             row.slowed_at = row.slowed_at if decision.silent else now
         if seen.public:
             await self._invite(tx, burst, decision, now)
+            if case_id is None:
+                await forget_posts(tx, row, rows)
             return None
         said = sayings(decision, seen, case.labels if case else None, self._knowledge.library)
         if self._is_told_enough(decision, seen, case) or await self._adds_nothing(tx, burst, decision, now):
@@ -129,12 +134,16 @@ class Assistant:
         for row in rows:
             burst = Burst.of((row,))
             action = burst.action
-            found = triage_burst(burst.message.texts, self._knowledge.rules)  # what stands beside a command is words
-            if action is None or action.verb in ("answer", "none-of-these", "specialist") or found.signals:
+            if action is None or action.verb in _ASKING or self._tells_something(burst):
                 await self.receive(tx, (row,), now)
             else:
                 await self._change(tx, burst, action, now)
         return None
+
+    def _tells_something(self, burst: Burst) -> bool:
+        """Behind /start stands the word of a link, or whatever somebody typed there."""
+        _, _, word = burst.last.text.partition(" ")
+        return bool(word and triage_burst((word,), self._knowledge.rules).signals)
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:
         """A message that could not be handled goes to a person, and the requester is told so."""
@@ -194,10 +203,10 @@ class Assistant:
     async def _adds_nothing(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> bool:
         """The late rest of an album, unless it reports something, or an edit after which the same is to be said again."""
         lane, first = burst.first.conversation, burst.ids[0]
-        album = "" if decision.grounds.triage.signals else burst.first.album
+        album = "" if decision.grounds.triage.signals else burst.only(lambda inquiry: inquiry.album)
         if album and await conversations.knows_album(tx, lane, album, first, now - _CONTEXT):
             return True
-        if not burst.first.edited:
+        if not burst.only(lambda inquiry: inquiry.message if inquiry.edited else ""):
             return False
         versions = await conversations.versions_before(tx, lane, burst.first.message, first)
         decisions = await journal.decisions_on(tx, versions[-1].id or 0) if versions else []
@@ -281,7 +290,8 @@ class Assistant:
         """A button or command that changes what is known of the requester, or says how an answer was."""
         row, case, _ = await self._situation(tx, burst, now)
         burst.journal(tx, now)
-        journal.note(tx, now, "pressed", row.id, verb=action.verb, value=action.value, reply=action.reply)
+        value = "" if action.verb == "start" else action.value  # that one may have been typed
+        journal.note(tx, now, "pressed", row.id, verb=action.verb, value=value, reply=action.reply)
         conversations.apply(row, action)
         seen = await self._seen(tx, row, burst, now)
         if action.verb == "delete-confirm":

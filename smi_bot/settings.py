@@ -99,6 +99,9 @@ class Settings(BaseSettings):
     due_urgent_minutes: int = Field(15, ge=1, description="a case of this priority must be claimed within")
     due_high_minutes: int = Field(240, ge=1, description="likewise")
     due_normal_minutes: int = Field(1440, ge=1, description="likewise")
+    claim_lapses_minutes: int = Field(
+        240, ge=5, description="silence of a case's owner after which it is free for others again"
+    )
     telegram_token: Annotated[SecretStr | None, AfterValidator(_bot_token)] = Field(
         None, description="token of the Telegram bot, from BotFather; with it the Telegram channel runs"
     )
@@ -112,10 +115,15 @@ class Settings(BaseSettings):
     telegram_webhook_secret: Annotated[SecretStr | None, AfterValidator(_webhook_secret)] = Field(
         None, description="what Telegram must say with each call of that address: 16 to 256 letters, digits, _ or -"
     )
-    slack_bot_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
-    slack_app_token: SecretStr | None = Field(None, description="reserved for the Slack desk")
-    slack_signing_secret: SecretStr | None = Field(None, description="reserved for the Slack desk")
-    slack_channel: str | None = Field(None, description="reserved for the Slack desk")
+    slack_bot_token: SecretStr | None = Field(None, description="token of the Slack app's bot (xoxb-…)")
+    slack_app_token: SecretStr | None = Field(None, description="app-level token (xapp-…) for Socket Mode")
+    slack_signing_secret: SecretStr | None = Field(
+        None, description="signing secret of the app, where Slack comes by HTTP to /slack/events"
+    )
+    slack_channel: str | None = Field(None, description="id (C…) of the channel in which specialists get their cases")
+    slack_api: Annotated[str, AfterValidator(_web_address)] = Field(
+        "https://slack.com/api", description="address of Slack's Web API"
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -298,11 +298,29 @@ async def test_an_unclaimed_case_past_due_is_reminded_of_also_after_a_restart(op
     async with open_service() as again:
         (case,) = await again.desk.sees(lambda cases: cases[0].reminders == 1)
         await again.desk.presses("claim", case.id)
+        await again.desk.replies(case.id, "Please show it to a doctor.")
         again.clock.advance(days=2)
         again.app.database.bell.ring("clock")
         await asyncio.sleep(0.1)
         (case,) = await again.desk.cases()
-        assert case.reminders == 1
+        assert (case.reminders, case.owner) == (1, "Dr. Rao")
+
+
+async def test_a_claimed_case_that_nobody_answers_is_reminded_of_and_then_free_for_others(open_service):
+    async with open_service(due_high_minutes=60, claim_lapses_minutes=240) as service:
+        await service.requester.says(RASH)
+        (case,) = await service.desk.sees(lambda cases: len(cases) == 1)
+        await service.desk.presses("claim", case.id)
+        service.clock.advance(minutes=61)
+        service.app.database.bell.ring("clock")
+        (case,) = await service.desk.sees(lambda cases: cases[0].reminders == 1)
+        assert case.owner == "Dr. Rao"
+        service.clock.advance(minutes=180)
+        service.app.database.bell.ring("clock")
+        (case,) = await service.desk.sees(lambda cases: cases[0].status == "open")
+        assert [event.actor for event in case.events if event.kind == "released"] == ["bot"]
+        await service.requester.hears("wording/specialist-left.en")
+        await service.desk.presses("claim", case.id, by="Dr. Lee")
 
 
 async def test_the_same_inbound_event_eleven_times_is_one_message(service):

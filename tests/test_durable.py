@@ -11,7 +11,7 @@ from sqlmodel import col
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.loop import Loop
-from smi_bot.durable.outbox import Outbox, Sent, post
+from smi_bot.durable.outbox import Outbox, Sent, Way, post
 from smi_bot.durable.rows import InboxRow, OutboxRow, TimerRow
 from smi_bot.durable.timers import Timers, set_timer
 from smi_bot.errors import Refused, TryAgain
@@ -168,7 +168,7 @@ async def test_a_row_of_a_kind_nobody_knows_ends_visibly_and_stops_nothing(datab
 
 async def test_an_effect_of_a_way_nobody_knows_waits_and_stops_nothing(database, clock):
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Platform())})
+    outbox.sent_by({"w": Way(platform := Platform())})
     async with database.transaction() as tx:
         await post(tx, clock(), key="from another version", lane="b", way="later", payload={})
     await queue(database, clock(), "1")
@@ -186,7 +186,7 @@ async def test_an_error_on_a_row_names_no_words_of_the_message(database, clock):
 
 async def test_replies_of_one_lane_go_out_in_order(database, clock):
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Platform())})
+    outbox.sent_by({"w": Way(platform := Platform())})
     await queue(database, clock(), "1", "2", "3")
     await drained(outbox)
     assert platform.sent == ["1", "2", "3"]
@@ -196,7 +196,7 @@ async def test_replies_of_one_lane_go_out_in_order(database, clock):
 async def test_a_platform_that_refuses_for_a_while_gets_everything_afterwards_in_order(database, clock):
     outbox = Outbox(database, clock)
     troubles = [TryAgain("429", after=30), TryAgain("502"), TryAgain("connection lost")] * 8
-    outbox.sent_by({"w": (platform := Platform(*troubles))})
+    outbox.sent_by({"w": Way(platform := Platform(*troubles))})
     await queue(database, clock(), "1", "2", "3")
     for _ in range(60):
         await drained(outbox)
@@ -207,7 +207,7 @@ async def test_a_platform_that_refuses_for_a_while_gets_everything_afterwards_in
 
 async def test_retry_after_is_respected(database, clock):
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Platform(TryAgain("429", after=30)))})
+    outbox.sent_by({"w": Way(platform := Platform(TryAgain("429", after=30)))})
     await queue(database, clock(), "1")
     await drained(outbox)
     clock.advance(seconds=29)
@@ -220,7 +220,7 @@ async def test_retry_after_is_respected(database, clock):
 
 async def test_a_lane_that_waits_does_not_hold_up_another(database, clock):
     outbox = Outbox(database, clock, at_once=1)
-    outbox.sent_by({"w": (platform := Platform(TryAgain("429", after=300)))})
+    outbox.sent_by({"w": Way(platform := Platform(TryAgain("429", after=300)))})
     await queue(database, clock(), "a1", "a2")
     await queue(database, clock(), "b1", lane="b")
     await drained(outbox)
@@ -236,7 +236,7 @@ async def test_a_send_that_hangs_holds_up_its_own_lane_only(database, clock):
                 await release.wait()
             return await super().send(row)
 
-    outbox.sent_by({"w": (platform := Hanging())})
+    outbox.sent_by({"w": Way(platform := Hanging())})
     await queue(database, clock(), "a1")
     await queue(database, clock(), "b1", lane="b")
     stepping = asyncio.create_task(drained(outbox))
@@ -254,7 +254,7 @@ async def test_what_is_sent_is_not_sent_again_because_its_follow_up_broke(databa
             raise ValueError
 
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Broken())})
+    outbox.sent_by({"w": Way(platform := Broken())})
     await queue(database, clock(), "1", "2")
     await drained(outbox)
     clock.advance(minutes=5)
@@ -265,7 +265,7 @@ async def test_what_is_sent_is_not_sent_again_because_its_follow_up_broke(databa
 
 async def test_a_permanent_refusal_fails_at_once_and_the_next_one_goes_out(database, clock):
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Platform(Refused("blocked by the person")))})
+    outbox.sent_by({"w": Way(platform := Platform(Refused("blocked by the person")))})
     await queue(database, clock(), "1", "2")
     await drained(outbox)
     assert platform.sent == ["2"]
@@ -275,7 +275,7 @@ async def test_a_permanent_refusal_fails_at_once_and_the_next_one_goes_out(datab
 
 async def test_a_send_that_always_breaks_ends_visibly(database, clock):
     outbox = Outbox(database, clock, ceiling=3)
-    outbox.sent_by({"w": (platform := Platform(*[ValueError()] * 3))})
+    outbox.sent_by({"w": Way(platform := Platform(*[ValueError()] * 3))})
     await queue(database, clock(), "1", "2")
     for _ in range(4):
         await drained(outbox)
@@ -292,14 +292,14 @@ async def test_a_claim_that_ran_out_is_taken_over_and_the_late_settlement_does_n
             await release.wait()
             return await super().send(row)
 
-    slow.sent_by({"w": (late := Slow())})
+    slow.sent_by({"w": Way(late := Slow())})
     await queue(database, clock(), "1")
     sending = asyncio.create_task(slow.step())
     while (await the_row(database, OutboxRow, "1")).attempts == 0:
         await asyncio.sleep(0)
     clock.advance(seconds=16)
     other = Outbox(database, clock)
-    other.sent_by({"w": (platform := Platform())})
+    other.sent_by({"w": Way(platform := Platform())})
     await drained(other)
     release.set()
     await sending
@@ -323,9 +323,9 @@ async def test_two_workers_never_hold_the_same_lane(postgres_url, clock):
 
 async def test_claims_of_an_earlier_life_are_cleared_on_sqlite_only(database, clock):
     outbox = Outbox(database, clock)
-    outbox.sent_by({"w": (platform := Platform())})
+    outbox.sent_by({"w": Way(platform := Platform())})
     await queue(database, clock(), "1")
-    await outbox._claim(1)
+    await outbox._claim()
     await outbox.clear_claims()
     await drained(outbox)
     assert platform.sent == (["1"] if database.is_sqlite else [])
@@ -412,3 +412,127 @@ async def test_another_worker_is_woken_by_a_commit(postgres_url):
     listening.cancel()
     await one.close()
     await two.close()
+
+
+# --- ways out
+
+
+async def ask(database: Database, now: datetime, key: str, way: str, priority: int = 0, lane: str = "") -> None:
+    async with database.transaction() as tx:
+        await post(tx, now, key=key, lane=lane or key, way=way, payload={}, priority=priority)
+
+
+class Crowd(Platform):
+    """Remembers how many were sent side by side, at most; each send waits until it is let go."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+        self.inside = self.most = 0
+
+    async def send(self, row: OutboxRow) -> Sent:
+        self.inside += 1
+        self.most = max(self.most, self.inside)
+        await self.free.wait()
+        self.inside -= 1
+        return await super().send(row)
+
+
+async def test_where_one_goes_at_a_time_the_most_pressing_goes_first_and_equals_go_in_their_order(database, clock):
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"w": Way(platform := Platform(), at_once=1)})
+    for key, priority in (("n1", 0), ("u1", 2), ("h1", 1), ("n2", 0), ("u2", 2)):
+        await ask(database, clock(), key, "w", priority)
+    await drained(outbox)
+    assert platform.sent == ["u1", "u2", "h1", "n1", "n2"]
+
+
+async def test_what_presses_takes_along_what_stands_before_it_in_its_lane(database, clock):
+    """A case that became urgent while it waited: its order stays, and its turn comes first."""
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"w": Way(platform := Platform(), at_once=1)})
+    for key, lane, priority in (("n1", "n", 0), ("c1", "c", 0), ("h1", "h", 1), ("c2", "c", 2)):
+        await ask(database, clock(), key, "w", priority, lane)
+    await drained(outbox)
+    assert platform.sent == ["c1", "c2", "h1", "n1"]
+
+
+async def test_each_way_sends_as_many_side_by_side_as_it_may_and_no_way_waits_for_another(database, clock):
+    outbox = Outbox(database, clock, at_once=3)
+    one, two, rest = Crowd(), Crowd(), Crowd()
+    outbox.sent_by({"one": Way(one, at_once=1), "two": Way(two, at_once=2), "rest": Way(rest)})
+    for way in ("one", "two", "rest"):
+        for number in range(5):
+            await ask(database, clock(), f"{way}{number}", way)
+    stepping = asyncio.create_task(drained(outbox))
+    async with asyncio.timeout(10):
+        while (one.inside, two.inside, rest.inside) != (1, 2, 3):
+            await asyncio.sleep(0)
+    for crowd in (one, two, rest):
+        crowd.free.set()
+    await stepping
+    assert (one.most, two.most, rest.most) == (1, 2, 3)
+    assert sorted(one.sent + two.sent + rest.sent) == sorted(
+        f"{w}{n}" for w in ("one", "two", "rest") for n in range(5)
+    )
+
+
+async def test_a_way_that_takes_nothing_is_left_alone_until_then_and_the_others_go_on(database, clock):
+    outbox, asked = Outbox(database, clock), []
+
+    class Shut(Platform):
+        async def send(self, row: OutboxRow) -> Sent:
+            asked.append(row.key)
+            return await super().send(row)
+
+    shut = Shut(TryAgain("429", after=30, all=True))
+    outbox.sent_by({"shut": Way(shut, at_once=1), "w": Way(platform := Platform())})
+    await ask(database, clock(), "s1", "shut")
+    await drained(outbox)
+    await ask(database, clock(), "s2", "shut", priority=2)
+    await ask(database, clock(), "w1", "w")
+    await drained(outbox)
+    assert (asked, shut.sent, platform.sent) == (["s1"], [], ["w1"])
+    clock.advance(seconds=29)
+    await drained(outbox)
+    assert asked == ["s1"]
+    clock.advance(seconds=1)
+    await drained(outbox)
+    assert (asked, shut.sent) == (["s1", "s2", "s1"], ["s2", "s1"])
+
+
+async def test_a_row_that_must_wait_alone_does_not_close_its_way(database, clock):
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"w": Way(platform := Platform(TryAgain("429", after=30)), at_once=1)})
+    await ask(database, clock(), "1", "w")
+    await ask(database, clock(), "2", "w")
+    await drained(outbox)
+    assert platform.sent == ["2"]
+
+
+async def test_nobody_spins_while_a_way_is_closed(database, clock):
+    outbox = Outbox(database, clock)
+    outbox.sent_by({"shut": Way(Platform(TryAgain("429", after=30, all=True)), at_once=1), "w": Way(Platform())})
+    await ask(database, clock(), "s1", "shut")
+    await drained(outbox)
+    await ask(database, clock(), "s2", "shut")  # due at once, if its way were open
+    assert not await outbox.step()
+    assert await outbox.idle_seconds() == pytest.approx(30)
+    await ask(database, clock(), "w1", "w")  # wakes at once for a way that is open
+    assert await outbox.idle_seconds() == 0
+    await drained(outbox)
+    clock.advance(seconds=20)
+    assert await outbox.idle_seconds() == pytest.approx(10)
+    clock.advance(seconds=10)
+    assert await outbox.idle_seconds() == 0
+    await drained(outbox)
+    assert await outbox.idle_seconds() is None
+
+
+async def test_a_way_with_more_time_for_a_send_holds_its_claim_longer(database, clock):
+    outbox = Outbox(database, clock, lease=15)
+    outbox.sent_by({"slow": Way(Platform(), timeout=30), "w": Way(Platform())})
+    for key, way in (("s", "slow"), ("1", "w")):
+        await ask(database, clock(), key, way)
+    claimed = {row.key: row.next_attempt_at - clock() for row in await outbox._claim()}
+    assert claimed == {"s": timedelta(seconds=45), "1": timedelta(seconds=15)}

@@ -20,7 +20,7 @@ from bot_api_people import Person
 from bot_api_world import Call, Told
 from serving import FORGOT, PNG, RASH
 from sqlmodel import SQLModel
-from supervisor import LEASE, PATIENCE, Bot, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)
+from supervisor import LEASE, PATIENCE, Bot, Kills, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)
 from telegram_service import PUBLIC, SECRET, WAYS, WEBHOOK
 from victim import Plan
 
@@ -45,7 +45,7 @@ CALLS = [
 ]
 
 HELPFUL, PATIENT = "helpful", "audience-patient"
-TALK = ("/start", FORGOT, "", "", RASH)  # a press has no words
+TALK = ("/start qr", FORGOT, "", "", RASH)  # a press has no words
 HEARD = [
     *("wording/first-contact.en", "wording/greeting.en", "wording/ask-audience.en"),
     *("zelvanta/missed-dose", "wording/ask-country.en"),
@@ -78,27 +78,6 @@ class TelegramBot(Bot):
         if address:
             self._api.hosts[PUBLIC] = address
         super()._now(address, pid)
-
-
-class Kills:
-    """Kills the bot at calls of the Bot API, just before or just after they are executed: at each that has a name,
-    once. None: not at this one."""
-
-    def __init__(self, api: BotApi, bot: Bot, name: Callable[[Call, str], Hashable]) -> None:
-        self.done: list[Hashable] = []
-        self._api = api
-        self._bot = bot
-        self._name = name
-        api.on_call = self._called
-
-    def _called(self, method: str, when: str) -> bool:
-        name = self._name(self._api.called(method)[-1], when)
-        if name is None or name in self.done:
-            return False
-        self._bot.kill()
-        with self._api.change():
-            self.done.append(name)
-        return True
 
 
 class Kept(NamedTuple):
@@ -254,7 +233,7 @@ def test_kills_between_the_updates_of_one_batch_neither_lose_nor_double_nor_reor
             api.wait(lambda: not api.undelivered)
             assert bot.killed_at() == ["accepted"] * len(plans)
         found, of_bob = kept(sqlite_url, ann), kept(sqlite_url, bob)
-        assert found.said == ["/start", FORGOT, "/help"]
+        assert found.said == ["/start qr", FORGOT, "/help"]
         assert found.heard == [*HEARD[:5], "wording/help.en"]
         assert (of_bob.said, of_bob.heard) == ([RASH], ["wording/adverse-event.en", "wording/first-contact.en"])
         assert was_in_flight(api, ann, found.again)
@@ -339,7 +318,7 @@ def test_what_telegram_delivers_again_after_a_kill_is_answered_and_changes_nothi
         api.wait(lambda: not ann.unanswered)
     assert set(ann.toasts) == {label("already-pressed")}
     found = kept(sqlite_url, ann)
-    assert found.said == ["/start", FORGOT, "", "/help"]
+    assert found.said == ["/start qr", FORGOT, "", "/help"]
     assert (found.heard, found.again) == ([*HEARD[:6], "wording/help.en"], [])
     assert books(sqlite_url).fault is None
 

@@ -86,7 +86,7 @@ def test_an_inquiry_says_what_it_replies_to_what_it_belongs_to_and_where_it_is_f
     to = message(text="before") | {"message_id": 4}
     inquiry = inquiry_of(channel, text="t", reply_to_message=to, media_group_id="13", forward_origin=origin)
     assert (inquiry.message, inquiry.reply_to, inquiry.album, inquiry.forwarded) == ("5", "4", "13", True)
-    assert (inquiry.locale, inquiry.edited, inquiry.key) == ("de", False, "telegram:123456:9")
+    assert (inquiry.locale, inquiry.edited, inquiry.key) == ("de", False, "telegram:123456:9:1795000000")
     edited = reads(channel, update("edited_message", text="t", edit_date=1_795_000_060))
     assert edited.inquiry.edited
     assert (edited.inquiry.sent_at - inquiry.sent_at).total_seconds() == 60
@@ -134,8 +134,8 @@ def test_a_language_that_is_none_is_unknown(channel, code):
 @pytest.mark.parametrize(
     ("text", "read", "token"),
     [
-        ("/start leaflet-1", "/start", "leaflet-1"),
-        ("/Start@SMI_test_bot x", "/start", "x"),
+        ("/start leaflet-1", "/start leaflet-1", "leaflet-1"),
+        ("/Start@SMI_test_bot x", "/start x", "x"),
         ("/start two words", "/start two words", None),
         (f"/start {'x' * 65}", f"/start {'x' * 65}", None),
         ("/start ümlaut", "/start ümlaut", None),

@@ -16,7 +16,7 @@ from serving import FORGOT, RASH, Requester, Specialist
 from sqlmodel import col
 from telegram_service import TelegramService, hurry, telegram_service
 
-from channels.telegram import _SEND
+from channels import telegram as telegram_channel
 from smi_bot.addresses import AddressRow
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Database
@@ -138,7 +138,7 @@ async def test_a_send_that_hangs_is_given_up_soon_counts_as_no_failure_and_holds
 def test_the_time_for_a_send_ends_before_the_outbox_loses_patience():
     """Its patience is for what is wrong with us: it would end in giving the reply up."""
     patience = inspect.signature(Outbox).parameters
-    assert _SEND < patience["send_timeout"].default < patience["lease"].default
+    assert telegram_channel._SEND < patience["send_timeout"].default < patience["lease"].default
 
 
 # --- people who cannot be reached
@@ -318,24 +318,27 @@ async def test_of_a_flood_of_200_one_brake_is_seen_a_report_in_it_is_not_and_oth
 
 
 async def test_a_rush_stays_within_telegrams_limits_and_so_does_a_restart_in_the_middle(
-    tmp_path, knowledge, sqlite_url
+    tmp_path, knowledge, sqlite_url, monkeypatch
 ):
-    """On a real clock: at first the bot must wait, then everybody is to be answered at once. A command gets one reply."""
+    """On a real clock, and at a third of the speed, which any machine would exceed if it were allowed to."""
+    monkeypatch.setattr(telegram_channel, "_OVERALL", 1 / 8)
     given = {"clock": lambda: datetime.now(UTC), "flows": False, "database_url": sqlite_url}
-    database = Database(sqlite_url)
-    async with database.transaction() as tx:
-        tx.add(PaceRow(name="telegram:123456", free_at=datetime.now(UTC) + timedelta(seconds=2)))
-    await database.close()
     with BotApi() as api:
-        api.limits(per_chat=1, overall=30)
+        api.limits(per_chat=1, overall=8 + telegram_channel._BURST + 3)  # some come late and close up
         people = [api.person(f"P{number}") for number in range(20)]
         for person in [*people, *people]:
-            person.says("/help")
+            person.says("/help")  # to which there is one reply
         async with telegram_service(tmp_path / "data", knowledge, api=api, **given):
             await api.until(lambda: len(api.called("sendMessage")) > 15)
         async with telegram_service(tmp_path / "data", knowledge, api=api, **given):
             await api.until(lambda: all(len(person.told) == 2 for person in people))
         assert {call.outcome for call in api.called("sendMessage")} == {"ok"}
+
+
+def test_the_channels_own_pace_is_within_what_telegram_allows():
+    """Its FAQ: about 30 messages a second in all, and one a second in a chat."""
+    assert telegram_channel._BURST + 1 / telegram_channel._OVERALL <= 30
+    assert telegram_channel._BETWEEN >= 1
 
 
 # --- many people

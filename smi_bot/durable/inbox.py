@@ -56,7 +56,9 @@ class Inbox:
     def _hurry(self, lane: str, now: datetime) -> sa.Update:
         """Rows that wait for the rest of their burst are looked at again with the new one."""
         waiting = (is_open(InboxRow), col(InboxRow.lane) == lane, col(InboxRow.failures) == 0)
-        return sa.update(InboxRow).where(*waiting).values(next_attempt_at=now)
+        # Locked in their order: two that arrive at once must not wait for each other.
+        rows = sa.select(col(InboxRow.id)).where(*waiting).order_by(col(InboxRow.id)).with_for_update()
+        return sa.update(InboxRow).where(col(InboxRow.id).in_(rows)).values(next_attempt_at=now)
 
     async def step(self) -> bool:
         """Handles one lane's open rows; False where nothing is due."""

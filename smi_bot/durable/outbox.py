@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from smi_bot.database import Database, Transaction
-from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_heads, idle_seconds, is_open
+from smi_bot.durable.rows import Clock, OutboxRow, backoff, due_on_ways, idle_seconds, is_open
 from smi_bot.errors import Refused, TryAgain
 
 log = structlog.get_logger()
@@ -39,13 +39,29 @@ class Sender(Protocol):
         ...
 
 
-async def post(tx: Transaction, now: datetime, *, key: str, lane: str, way: str, payload: dict[str, Any]) -> OutboxRow:
+async def post(
+    tx: Transaction, now: datetime, *, key: str, lane: str, way: str, payload: dict[str, Any], priority: int = 0
+) -> OutboxRow:
     """Adds an effect to the caller's transaction; nothing happens unless that commits."""
-    row = OutboxRow(key=key, lane=lane, way=way, payload=payload, created_at=now, next_attempt_at=now)
+    row = OutboxRow(
+        key=key, lane=lane, way=way, payload=payload, priority=priority, created_at=now, next_attempt_at=now
+    )
     tx.add(row)
     await tx.flush()
     tx.rings |= {"outbox", lane}
     return row
+
+
+class Way(NamedTuple):
+    """How effects of one kind go out. `timeout`: seconds for one, the outbox's own unless given.
+
+    `at_once`: how many of them side by side. One at a time, where the other side takes only so many a second: then
+    the most pressing is chosen at each turn.
+    """
+
+    sender: Sender
+    timeout: float | None = None
+    at_once: int | None = None
 
 
 class Outbox:
@@ -69,14 +85,12 @@ class Outbox:
         self._retry_base = retry_base
         self._ceiling = ceiling
         self._at_once = at_once
-        self._senders: Mapping[str, Sender] = {}
-        self._slow: Mapping[str, float] = {}
-        self._sending: set[asyncio.Task[None]] = set()
+        self._ways: Mapping[str, Way] = {}
+        self._closed_until: dict[str, datetime] = {}  # ways whose other side takes nothing for the moment
+        self._sending: dict[asyncio.Task[None], str] = {}
 
-    def sent_by(self, senders: Mapping[str, Sender], slow: Mapping[str, float] | None = None) -> None:
-        """`slow`: ways whose sending may take longer, and how many seconds."""
-        self._senders = senders
-        self._slow = slow or {}
+    def sent_by(self, ways: Mapping[str, Way]) -> None:
+        self._ways = ways
 
     async def clear_claims(self) -> None:
         """At start on SQLite, where one process can hold no claims of another life. Never on PostgreSQL."""
@@ -91,9 +105,8 @@ class Outbox:
         Returns when the first of them is done or more is queued: a send that hangs holds up its own lane only.
         """
         with self._database.bell.ear("outbox") as more:
-            free = self._at_once - len(self._sending)
-            rows = await self._claim(free) if free else ()
-            self._sending |= {asyncio.create_task(self._send(row)) for row in rows}
+            for row in await self._claim():
+                self._sending[asyncio.create_task(self._send(row))] = row.way
             if not self._sending:
                 return False
             ringing = asyncio.create_task(more.wait())
@@ -110,50 +123,84 @@ class Outbox:
 
     def _collect(self) -> None:
         """Forgets what is done; raises what the database said to it."""
-        done = {task for task in self._sending if task.done()}
-        self._sending -= done
+        done = [task for task in self._sending if task.done()]
+        for task in done:
+            del self._sending[task]
         for task in done:
             task.result()
 
     async def idle_seconds(self) -> float | None:
-        return await idle_seconds(self._database, OutboxRow, self._clock())
-
-    async def _claim(self, limit: int) -> Sequence[OutboxRow]:
         now = self._clock()
+        closed = self._closed(now)
+        idle = await idle_seconds(self._database, OutboxRow, now, col(OutboxRow.way).not_in(closed))
+        opening = ((until - now).total_seconds() for until in closed.values())
+        return min((seconds for seconds in (idle, *opening) if seconds is not None), default=None)
+
+    def _closed(self, now: datetime) -> dict[str, datetime]:
+        self._closed_until = {way: until for way, until in self._closed_until.items() if until > now}
+        return self._closed_until
+
+    async def _claim(self) -> Sequence[OutboxRow]:
+        now = self._clock()
+        closed = self._closed(now)
+        counted = {name: way.at_once for name, way in self._ways.items() if way.at_once is not None}
+        kinds: list[tuple[sa.ColumnElement[bool], int]] = [
+            (col(OutboxRow.way).not_in([*closed, *counted]), self._at_once - len(self._sending))
+        ]
+        under_way = list(self._sending.values())
+        for name, most in counted.items():
+            if name not in closed:
+                kinds.append((col(OutboxRow.way) == name, most - under_way.count(name)))
         async with self._database.transaction() as tx:
-            rows = (await tx.execute(due_heads(OutboxRow, now, limit))).scalars().all()
+            rows: list[OutboxRow] = []
+            for ways, free in kinds:
+                if free > 0:
+                    rows += (await tx.execute(due_on_ways(now, ways, free))).scalars().all()
             for row in rows:
                 row.attempts += 1
-                row.next_attempt_at = now + self._lease + timedelta(seconds=self._slow.get(row.way, 0.0))
+                row.next_attempt_at = now + self._lease_of(row.way)
         return rows
 
+    def _lease_of(self, way: str) -> timedelta:
+        known = self._ways.get(way)
+        longer = (known.timeout or 0.0) if known else 0.0
+        return self._lease + timedelta(seconds=longer)
+
     async def _send(self, row: OutboxRow) -> None:
-        sender = self._senders.get(row.way)
-        if sender is None:  # queued by another version: left to a worker that knows the way
+        way = self._ways.get(row.way)
+        if way is None:  # queued by another version: left to a worker that knows the way
             log.error("outbox way unknown", row=row.id, way=row.way)
             await self._later(row, TryAgain(row.way), _UNKNOWN, failed=False)
             return
         try:
-            async with asyncio.timeout(self._slow.get(row.way, self._send_timeout)):
-                sent = await sender.send(row)
+            async with asyncio.timeout(way.timeout or self._send_timeout):
+                sent = await way.sender.send(row)
         except TryAgain as busy:
+            if busy.all:
+                self._closed_until[row.way] = self._clock() + self._pause(row, busy.after)
             await self._later(row, busy, busy.after, failed=False)
         except Refused as refusal:
-            await self._settle(row, sender, state="failed", error=str(refusal))
+            await self._settle(row, way.sender, state="failed", error=str(refusal))
         except Exception as error:  # the edge of the senders: recorded on the row, retried, then failed visibly
             log.error("outbox row failed", row=row.id, way=row.way, error=type(error).__name__, exc_info=error)
             if row.failures + 1 >= self._ceiling:
-                await self._settle(row, sender, state="failed", error=type(error).__name__)
+                await self._settle(row, way.sender, state="failed", error=type(error).__name__)
             else:
                 await self._later(row, error, None, failed=True)
         else:
-            await self._settle(row, sender, state="sent", platform_id=sent.platform_id, sent=sent.record)
+            await self._settle(row, way.sender, state="sent", platform_id=sent.platform_id, sent=sent.record)
 
     async def _later(self, row: OutboxRow, error: Exception, after: float | None, *, failed: bool) -> None:
-        pause = timedelta(seconds=after) if after is not None else backoff(row.attempts, self._retry_base)
-        values = {"next_attempt_at": self._clock() + pause, "error": type(error).__name__}
+        values = {
+            "next_attempt_at": self._clock() + self._pause(row, after),
+            "troubles": row.troubles + int(after is None),
+            "error": type(error).__name__,
+        }
         async with self._database.transaction() as tx:
             await tx.execute(self._while_ours(row).values(**values, failures=row.failures + int(failed)))
+
+    def _pause(self, row: OutboxRow, after: float | None) -> timedelta:
+        return timedelta(seconds=after) if after is not None else backoff(row.troubles + 1, self._retry_base)
 
     async def _settle(self, row: OutboxRow, sender: Sender, **values: Any) -> None:
         now = self._clock()

@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
+from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import BigKey, Database, Instant, Json
@@ -58,6 +59,8 @@ class OutboxRow(SQLModel, table=True):
     state: str = "open"  # open, sent, failed; dropped: it was erased before it was done
     attempts: int = 0
     failures: int = 0
+    troubles: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # times nobody knew how long to wait
+    priority: int = Field(default=0, sa_column_kwargs={"server_default": "0"})  # higher goes first, where one must wait
     next_attempt_at: datetime = Field(sa_type=Instant)
     settled_at: datetime | None = Field(default=None, sa_type=Instant)
     platform_id: str | None = None  # the platform's id of what was sent, so that echoes find their twin
@@ -108,19 +111,31 @@ def due_heads(table: type[Laned], now: datetime, limit: int) -> sa.Select[Laned]
     )
 
 
-def next_due(table: type[Row]) -> sa.Select[datetime | None]:
-    """When the next open row wants attention; a row behind the head of its lane does not count."""
+def due_on_ways(now: datetime, ways: sa.ColumnElement[bool], limit: int) -> sa.Select[OutboxRow]:
+    """The due heads among effects of some ways; first those in whose lanes the most pressing waits."""
+    other = aliased(OutboxRow)
+    same_lane = (is_open(other), col(other.lane) == col(OutboxRow.lane))
+    pressing = sa.select(sa.func.max(other.priority)).where(*same_lane).correlate(OutboxRow).scalar_subquery()
+    return due_heads(OutboxRow, now, limit).where(ways).order_by(None).order_by(pressing.desc(), col(OutboxRow.id))
+
+
+def next_due(table: type[Row], which: sa.ColumnElement[bool] | None = None) -> sa.Select[datetime | None]:
+    """When the next open row, of `which`, wants attention; a row behind the head of its lane does not count."""
     wanted = sa.select(sa.func.min(table.next_attempt_at)).where(is_open(table))
+    if which is not None:
+        wanted = wanted.where(which)
     if issubclass(table, TimerRow):
         return wanted
     heads = sa.select(sa.func.min(table.id)).where(is_open(table)).group_by(col(table.lane))
     return wanted.where(col(table.id).in_(heads))
 
 
-async def idle_seconds(database: Database, table: type[Row], now: datetime) -> float | None:
-    """Seconds until the next row is due; None where none is open."""
+async def idle_seconds(
+    database: Database, table: type[Row], now: datetime, which: sa.ColumnElement[bool] | None = None
+) -> float | None:
+    """Seconds until the next row, of `which`, is due; None where none is open."""
     async with database.reading() as tx:
-        due = (await tx.execute(next_due(table))).scalar()
+        due = (await tx.execute(next_due(table, which))).scalar()
     return None if due is None else max(0.0, (due - now).total_seconds())
 
 
