@@ -36,6 +36,7 @@ from escalation.slack_text import (
     line,
     link,
     moment,
+    named,
     person,
     plain,
     quotes,
@@ -370,19 +371,20 @@ def _sentence(told: CardLine) -> tuple[str | RichTextElement, ...]:
     who, (first, _, rest) = person(told.author), inline(told.text, 300).partition(": ")
     sentences: Mapping[str, tuple[str | RichTextElement, ...]] = {
         "claimed": (who, " claimed the case."),
-        "released": (who, f" released the case. {inline(told.text, 200)}".rstrip()),
+        "released": (who, " released the case.", *named(f" {inline(told.text, 200)}".rstrip())),
         "closed": (who, f" closed the case: {_plainly(first)}."),
         "labelled": (who, f" set the labels: {_plainly(rest)}; {first} priority."),
         "raised": (bold(f"Raised to {first} priority by a further message: {_plainly(rest)}."),),
         "revealed": (who, " looked at the original text."),
     }
-    return sentences.get(told.kind, (inline(told.text or told.kind, 500),))
+    return sentences.get(told.kind, tuple(named(inline(told.text or told.kind, 500))))
 
 
 def _alarm(told: _Told) -> Iterator[str | RichTextElement]:
     """Who must look now: the owner, or where there is none and it is urgent, everybody who is about."""
     if told.line.kind in _ALARMS and told.owner:
-        yield from (person(told.owner), " ")
+        if told.owner not in told.line.text:  # there they are mentioned anyway
+            yield from (person(told.owner), " ")
     elif told.line.kind in _ALARMS and told.priority == "urgent":
         yield from (everybody(), " ")
 

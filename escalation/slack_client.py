@@ -5,7 +5,7 @@ from typing import Any
 
 import aiohttp
 import structlog
-from slack_sdk.errors import SlackApiError
+from slack_sdk.errors import SlackApiError, SlackRequestError
 from slack_sdk.web.async_client import AsyncWebClient
 from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
@@ -56,6 +56,8 @@ async def called(call: Call, **what: Any) -> AsyncSlackResponse:
         return await call(**what)
     except SlackApiError as error:
         raise (meaning(error) or error) from error
+    except SlackRequestError as error:  # of an upload: where its bytes go is no method of Slack's
+        raise TryAgain("Slack does not take a file") from error
     except (aiohttp.ClientError, TimeoutError) as error:
         raise TryAgain(f"Slack does not answer ({type(error).__name__})", all=True) from error
 

@@ -35,6 +35,8 @@ log = structlog.get_logger()
 EVENT_TYPE = "smi_case_post"
 #: About one message a second and channel (Slack documentation, "Rate limits"); updates count alike here.
 _EVERY = 1.0
+#: What Slack says of something that somebody else removed.
+_GONE = {"message_not_found", "file_not_found", "file_deleted"}
 _LONGEST = 60.0  # seconds between two tries while Slack is away
 
 
@@ -126,8 +128,9 @@ class SlackDesk:
                     await called(self._client.files_delete, file=row.ts)
                 else:
                     await called(self._client.chat_delete, channel=self._channel, ts=row.ts)
-            except SlackApiError as error:  # somebody was quicker
-                log.warning("slack removes nothing", key=row.key, error=error_code(error))
+            except SlackApiError as error:
+                if error_code(error) not in _GONE:  # it may hold words that were erased: not to be passed over
+                    raise
         async with self._database.transaction() as tx:
             await tx.delete(row)
         return True

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from escalation import slack_store
 from escalation.cards import Card
-from escalation.slack_client import called, messages
+from escalation.slack_client import called, error_code, messages
 from escalation.slack_store import SlackPostRow
 from smi_bot.attachments import AttachmentRow
 from smi_bot.database import Database, Transaction
+from smi_bot.errors import TryAgain
 
 #: Endings of the types that are taken (smi_bot.attachments), so that Slack can show them.
 _ENDINGS = {
@@ -64,7 +66,14 @@ async def upload(
     if id is None:
         await _keep(database, case_id, channel, file.key, None)
         where = {"channel": channel, "thread_ts": thread, "request_file_info": False}
-        sent = await called(client.files_upload_v2, filename=file.name, title=file.title, content=file.content, **where)
+        try:
+            sent = await called(
+                client.files_upload_v2, filename=file.name, title=file.title, content=file.content, **where
+            )
+        except SlackApiError as error:
+            if error_code(error) == "file_not_found":  # something on the way took its bytes in Slack's place
+                raise TryAgain("Slack does not take a file") from error
+            raise
         id = str(sent["files"][0]["id"])
     await _keep(database, case_id, channel, file.key, id)
 

@@ -170,6 +170,12 @@ def addressed(sentence: str) -> str:
     return _SLACK_ACTOR.sub(r"<@\1>", escaped)
 
 
+def named(sentence: str) -> list[str | RichTextElement]:
+    """The same in the parts of a line."""
+    parts = enumerate(_SLACK_ACTOR.split(sentence))
+    return [RichTextElementParts.User(user_id=part) if place % 2 else part for place, part in parts if part]
+
+
 def unaddressed(sentence: str) -> str:
     """The same where Slack shows no mentions, as below the fields of a window."""
     return _SLACK_ACTOR.sub("a colleague", sentence)

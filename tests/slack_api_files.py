@@ -84,7 +84,25 @@ def file_json(slack: Any, file: StoredFile) -> Json:
     return {**named, **where, **when, **ways, "user": file.user, "size": file.size}
 
 
+def delete(slack: Any, params: Json) -> Json:
+    """Gone from wherever it was shown; a message that showed nothing else is gone, too."""
+    file = slack.files.get(params.get("file", ""))
+    if file is None:
+        raise refused("file_not_found")
+    if file.user != slack.bot_user:
+        raise refused("cant_delete_file")
+    del slack.files[file.id]
+    for channel in slack.channels.values():
+        for message in channel.standing:
+            if any(shown["id"] == file.id for shown in message.files):
+                message.files = [shown for shown in message.files if shown["id"] != file.id]
+                if not message.files and not message.text:
+                    slack.vanishes(message)
+    return {}
+
+
 FILES: dict[str, Callable[[Any, Json], Json]] = {
     "files.getUploadURLExternal": get_upload_url,
     "files.completeUploadExternal": complete_upload,
+    "files.delete": delete,
 }

@@ -1,0 +1,271 @@
+"""The whole service with specialists in Slack, for every test of that desk: at a clock of its own, with anybody asking.
+
+    async with slack_service(tmp_path, knowledge, database_url=database_url) as desk:
+        case = await desk.asks(RASH)
+        card = await desk.card(case)
+        await desk.rao.presses(card, "case_claim").comes_through()
+
+Requesters write on a fake platform (`fake`), or on Telegram where a test asks for it. What people do in Slack is not
+awaited unless a test wants to see it acknowledged; whatever the bot does is waited for.
+"""
+
+import asyncio
+import itertools
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import ExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from bot_api import BotApi
+from fakes import PATIENCE, Clock, FakeChannel, FakeDesk
+from serving import served
+from slack_api import SIGNING_SECRET, SlackApi
+from slack_api_people import Person
+from slack_api_world import Message, View
+from sqlmodel import SQLModel, col
+
+from escalation.case import Case
+from escalation.slack_manifest import SCOPES
+from smi_bot.app import App
+from smi_bot.assistant import Knowledge
+from smi_bot.conversations import ConversationRow
+from smi_bot.durable.loop import CLOCK
+from smi_bot.durable.rows import InboxRow, OutboxRow, is_open
+from smi_bot.inquiry import Attachment, Rendered
+from smi_bot.markup import to_styled
+
+WAYS = ("socket", "http")
+EVENTS = "/slack/events"
+
+_PACE = timedelta(seconds=1.5)  # a wait that is shorter than this is the pace of Slack or Telegram, or a first retry
+_LOOK = 0.02  # seconds between looks at what nobody rings for
+
+Row = TypeVar("Row", bound=SQLModel)
+
+
+@dataclass
+class SlackService:
+    """What a test of the Slack desk has in hand. `rao`, `lee`: two specialists; `url`: the service's own address."""
+
+    app: App
+    slack: SlackApi
+    url: str
+    clock: Clock
+    fake: FakeChannel
+    local: FakeDesk
+    rao: Person
+    lee: Person
+    telegram: BotApi | None = None
+    _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    # Time
+
+    def later(self, **how_far: float) -> None:
+        """Time goes by, and whoever waited for it wakes: `later(hours=5)`."""
+        self.clock.advance(**how_far)
+        for topic in (CLOCK, "outbox", "inbox", "timers"):
+            self.app.database.bell.ring(topic)
+
+    async def until(self, happened: Callable[[], Awaitable[Any]]) -> Any:
+        """Waits until something in the database or in Slack is so; returns it."""
+        async with asyncio.timeout(PATIENCE):
+            with self.app.database.bell.ear() as event:
+                while True:
+                    event.clear()
+                    if found := await happened():
+                        return found
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(_LOOK):
+                            await event.wait()
+
+    async def quiet(self) -> None:
+        """Waits until everything that anybody did is taken in and handled, and everything to be shown is shown."""
+        await self.until(self._is_quiet)
+
+    async def _is_quiet(self) -> bool:
+        if self.slack.undelivered or (self.telegram and self.telegram.undelivered):
+            return False
+        async with self.app.database.reading() as tx:
+            waiting = [
+                (await tx.execute(sa.select(t).where(is_open(t)).limit(1))).first() for t in (InboxRow, OutboxRow)
+            ]
+        return not any(waiting)
+
+    # Requesters
+
+    def somebody(self) -> str:
+        """A requester on the fake platform whom nobody has met."""
+        return f"requester-{next(self._names)}"
+
+    async def regular(self, audience: str = "patient", country: str | None = None) -> str:
+        """Somebody who has been here before: nothing is asked of them, and no greeting comes before an answer."""
+        who = self.somebody()
+        known: dict[str, Any] = {"notice_version": 1, "audience_asked": True, "country_asked": True}
+        known |= {"audience": audience, "country": country}
+        async with self.app.database.transaction() as tx:
+            tx.add(ConversationRow(id=f"fake:{who}", channel="fake", created_at=self.clock(), **known))
+        return who
+
+    async def asks(self, text: str, who: str | None = None, files: tuple[Attachment, ...] = ()) -> Case:
+        """A regular requester (a new one, unless named) writes what is for a specialist; waits for the case."""
+        who = who or await self.regular()
+        await self.fake.says(text, who, f"fake:{uuid.uuid4().hex}", files)
+        return await self.case(who)
+
+    async def case(self, who: str, happened: Callable[[Case], object] = lambda case: True) -> Case:
+        """Waits until a requester on the fake platform has a case of which this is so; returns the newest such."""
+
+        async def found() -> list[Case]:
+            cases = await self.local.cases()
+            return [case for case in cases if case.conversation == f"fake:{who}" and happened(case)]
+
+        cases: list[Case] = await self.until(found)
+        return cases[-1]
+
+    def told(self, case: Case) -> list[Rendered]:
+        """All that the requester of a case was sent."""
+        return self.fake.told(case.conversation.removeprefix("fake:"))
+
+    async def hears(self, case: Case, source: str, times: int = 1) -> Rendered:
+        """Waits until the requester of a case was sent a text from that source: `specialist`, `wording/case-closed`."""
+        return await self.fake.hears(source, case.conversation.removeprefix("fake:"), times)
+
+    def replies(self, case: Case) -> list[str]:
+        """The specialists' own words as the requester of a case reads them."""
+        return [to_styled(said.markdown).text for said in self.told(case) if said.source.startswith("specialist")]
+
+    # Slack
+
+    def cards(self, case: Case) -> list[Message]:
+        """The cards of a case: one, if all is well."""
+        return [m for m in self.slack.messages(self.slack.channel) if m.all_text.startswith(f"{case.number} · ")]
+
+    async def card(self, case: Case, *words: str) -> Message:
+        """Waits until the card of a case shows all these words."""
+
+        def there() -> list[Message]:
+            return [card for card in self.cards(case) if all(word in card.all_text for word in words)]
+
+        await self.slack.until(there)
+        return there()[0]
+
+    def thread(self, case: Case) -> list[Message]:
+        """What stands in the thread of a case, in order."""
+        return self.slack.thread(self.cards(case)[0])
+
+    async def line(self, case: Case, *words: str, times: int = 1) -> Message:
+        """Waits until so many messages in the thread of a case show all these words; returns the last."""
+
+        def there() -> list[Message]:
+            cards = self.cards(case)
+            found = self.slack.thread(cards[0]) if cards else []
+            return [message for message in found if all(word in message.all_text for word in words)]
+
+        await self.slack.until(lambda: len(there()) >= times)
+        return there()[-1]
+
+    async def claimed(self, case: Case, by: Person | None = None) -> Message:
+        """A specialist claims a case; returns its card when it shows that."""
+        by = by or self.rao
+        await by.presses(await self.card(case), "case_claim").comes_through()
+        return await self.card(case, f"Owner: <@{by.id}>")
+
+    async def opens(self, card: Message, action: str, by: Person | None = None, value: Any = None) -> View:
+        """A specialist opens a window by a button."""
+        by = by or self.rao
+        by.presses(card, action, value)
+        view: View = await by.will_see_modal()
+        return view
+
+    async def writes(self, card: Message, text: str, by: Person | None = None) -> Message:
+        """A specialist writes in the thread of a card; returns when that is noted."""
+        message = (by or self.rao).writes(card, text)
+        await self.quiet()
+        return message
+
+    async def whisper(self, to: Person, words: str, times: int = 1) -> Message:
+        """Waits until somebody alone was told so."""
+
+        def there() -> list[Message]:
+            return [message for message in to.ephemerals if words in message.all_text]
+
+        await self.slack.until(lambda: len(there()) >= times)
+        return there()[-1]
+
+    # What is stored
+
+    async def rows(self, table: type[Row], *where: Any) -> Sequence[Row]:
+        """All rows of a table, or some, in the order in which they came."""
+        key = sa.inspect(table).primary_key[0]
+        async with self.app.database.reading() as tx:
+            return (await tx.execute(sa.select(table).where(*where).order_by(key))).scalars().all()
+
+
+@asynccontextmanager
+async def slack_service(
+    folder: Path,
+    knowledge: Knowledge,
+    *,
+    way: str = "socket",
+    slack: SlackApi | None = None,
+    telegram: BotApi | None = None,
+    clock: Clock | None = None,
+    flows: bool = True,
+    connected: bool = True,
+    **settings: Any,
+) -> AsyncIterator[SlackService]:
+    """Serves the app with its Slack desk. `folder`: of its data; `way`: `socket` or `http`.
+
+    `slack`, `clock`: those of an earlier service, for a restart; `telegram`: people who write there are heard, too.
+    `flows`: time passes by itself while the pace holds a message back; every other wait needs `later()`.
+    `connected`: whether to wait for the connection of Socket Mode.
+    """
+    clock = clock or Clock(datetime(2026, 11, 23, 9, 0, tzinfo=UTC))
+    with ExitStack() as stack:
+        slack = slack or stack.enter_context(SlackApi(clock=clock))
+        slack.scopes = set(SCOPES)  # those of the manifest, and no more
+        given: dict[str, Any] = {"slack_api": slack.url, "slack_bot_token": slack.bot_token}
+        given |= {"slack_channel": slack.channel, "allow_demo_library": True}
+        given |= {"slack_signing_secret": SIGNING_SECRET} if way == "http" else {"slack_app_token": slack.app_token}
+        if telegram:
+            given |= {"telegram_token": telegram.token, "telegram_api": telegram.url}
+        async with served(folder, knowledge, clock, **given | settings) as (app, url):
+            slack.request_url = f"{url}{EVENTS}" if way == "http" else ""
+            fake = FakeChannel(app.inbox, clock, app.database.bell)
+            app.join(fake)
+            rao, lee = _people(slack)
+            desk = SlackService(app, slack, url, clock, fake, FakeDesk(app, clock), rao, lee, telegram)
+            if way == "socket" and connected:
+                await slack.until(lambda: slack.sockets)
+            flowing = asyncio.create_task(_flow(desk)) if flows else None
+            try:
+                yield desk
+            finally:
+                if flowing:
+                    flowing.cancel()
+                    await asyncio.wait([flowing])
+
+
+def _people(slack: SlackApi) -> tuple[Person, Person]:
+    """The two specialists, who are there already after a restart."""
+    there = [person for person in slack.people.values() if isinstance(person, Person)][:2]
+    rao, lee = there if len(there) == 2 else (slack.person("Dr. Rao"), slack.person("Dr. Lee"))
+    return rao, lee
+
+
+async def _flow(desk: SlackService) -> None:
+    """Jumps to the moment for which a message waits because of the pace. Nothing longer is jumped over: above all no
+    claim on what is being sent at this moment."""
+    next_attempt = col(OutboxRow.next_attempt_at)
+    while True:
+        # Not what is past already: it waits for its way to be open, and that is on another row.
+        waiting = (is_open(OutboxRow), col(OutboxRow.attempts) > 0, next_attempt > desk.clock())
+        async with desk.app.database.reading() as tx:
+            due = (await tx.execute(sa.select(sa.func.min(next_attempt)).where(*waiting))).scalar()
+        if due is not None and timedelta() < due - desk.clock() <= _PACE:
+            desk.later(seconds=(due - desk.clock()).total_seconds())
+        await asyncio.sleep(_LOOK)
