@@ -1,6 +1,7 @@
 """The service as a process that dies and is started again: the supervisor, a specialist who presses again, the books."""
 
 import asyncio
+import json
 import multiprocessing
 import os
 import re
@@ -8,8 +9,9 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -17,6 +19,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 import victim
+from loopback import Call, Loopback
 from sqlmodel import col
 from victim import Plan
 
@@ -128,6 +131,87 @@ class Bot:
 
     def killed_at(self) -> list[str]:
         return self._diary.read_text().splitlines() if self._diary.exists() else []
+
+
+class Recorder:
+    """The platform: shows each reply once, as our web page does, and counts how often it was brought."""
+
+    def __init__(self) -> None:
+        self.shown: dict[str, dict[str, str]] = {}  # by id, in the order of arrival
+        self.attempts: Counter[str] = Counter()
+        self.answers = threading.Event()
+        self.answers.set()
+        self._changed = threading.Condition()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self.port = self._server.server_port
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        recorder = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                size = int(self.headers["Content-Length"])
+                body = self.rfile.read(size)
+                if len(body) < size:  # its sender died
+                    return
+                recorder.take(self.headers["Idempotency-Key"], json.loads(body))
+                recorder.answers.wait(PATIENCE)
+                with suppress(OSError):
+                    self.send_response(200)
+                    self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                pass
+
+        return Handler
+
+    def take(self, id: str, message: dict[str, str]) -> None:
+        with self._changed:
+            self.attempts[id] += 1
+            self.shown.setdefault(id, message)
+            self._changed.notify_all()
+
+    def told(self, who: str) -> list[str]:
+        """Where each text that somebody was shown came from, in order."""
+        sources = [m["source"] for m in list(self.shown.values()) if m["conversation"] == f"platform:{who}"]
+        return [source.split(" v")[0].split(",")[0] for source in sources]
+
+    def shows(self, who: str, expected: list[str]) -> None:
+        """Waits until somebody was told this, and nothing else."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.told(who) == expected, PATIENCE)
+        assert self.told(who) == expected
+
+    def is_asked(self) -> None:
+        with self._changed:
+            assert self._changed.wait_for(lambda: self.attempts, PATIENCE)
+
+    def close(self) -> None:
+        self.answers.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Kills:
+    """Kills the bot at calls of a platform, just before or just after they are executed: at each that has a name,
+    once. None: not at this one."""
+
+    def __init__(self, platform: Loopback, bot: Bot, name: Callable[[Call, str], Hashable]) -> None:
+        self.done: list[Hashable] = []
+        self._platform = platform
+        self._bot = bot
+        self._name = name
+        platform.on_call = self._called
+
+    def _called(self, method: str, when: str) -> bool:
+        name = self._name(self._platform.called(method)[-1], when)
+        if name is None or name in self.done:
+            return False
+        self._bot.kill()
+        with self._platform.change():
+            self.done.append(name)
+        return True
 
 
 class Specialist:

@@ -1,19 +1,14 @@
 """SIGKILL of a real process at every step of a message's way, and a real restart: nothing lost, nothing seen twice."""
 
-import json
 import os
 import random
 import signal
-import threading
 import time
-from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from supervisor import LEASE, PATIENCE, Bot, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)
+from supervisor import LEASE, PATIENCE, Bot, Recorder, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)
 from victim import Plan
 
 FORGOT, STORAGE = "what if I forget a tablet?", "how should I store the tablets"
@@ -32,66 +27,6 @@ KILLS = [
     *(("replying", ""), ("pressed", "reply")),
     *((point, "s") for point in ON_ITS_WAY_OUT),  # the specialist's
 ]
-
-
-class Recorder:
-    """The platform: shows each reply once, as our web page does, and counts how often it was brought."""
-
-    def __init__(self) -> None:
-        self.shown: dict[str, dict[str, str]] = {}  # by id, in the order of arrival
-        self.attempts: Counter[str] = Counter()
-        self.answers = threading.Event()
-        self.answers.set()
-        self._changed = threading.Condition()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self.port = self._server.server_port
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
-
-    def _handler(self) -> type[BaseHTTPRequestHandler]:
-        recorder = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                size = int(self.headers["Content-Length"])
-                body = self.rfile.read(size)
-                if len(body) < size:  # its sender died
-                    return
-                recorder.take(self.headers["Idempotency-Key"], json.loads(body))
-                recorder.answers.wait(PATIENCE)
-                with suppress(OSError):
-                    self.send_response(200)
-                    self.end_headers()
-
-            def log_message(self, *args: object) -> None:
-                pass
-
-        return Handler
-
-    def take(self, id: str, message: dict[str, str]) -> None:
-        with self._changed:
-            self.attempts[id] += 1
-            self.shown.setdefault(id, message)
-            self._changed.notify_all()
-
-    def told(self, who: str) -> list[str]:
-        """Where each text that somebody was shown came from, in order."""
-        sources = [m["source"] for m in list(self.shown.values()) if m["conversation"] == f"platform:{who}"]
-        return [source.split(" v")[0].split(",")[0] for source in sources]
-
-    def shows(self, who: str, expected: list[str]) -> None:
-        """Waits until somebody was told this, and nothing else."""
-        with self._changed:
-            self._changed.wait_for(lambda: self.told(who) == expected, PATIENCE)
-        assert self.told(who) == expected
-
-    def is_asked(self) -> None:
-        with self._changed:
-            assert self._changed.wait_for(lambda: self.attempts, PATIENCE)
-
-    def close(self) -> None:
-        self.answers.set()
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from channels import telegram
+from escalation import slack_desk
 from smi_bot.app import App, open_app, stop_signals
 from smi_bot.assistant import Knowledge
 from smi_bot.durable.inbox import Handle
@@ -192,6 +193,7 @@ def live(plan: Plan, given: dict[str, Any], platform: int, ahead: Ahead, announc
     settings = Settings(_env_file=None, **{"port": 0, "burst_pause": 0, **given})
     if settings.telegram_token:
         _hurry_telegram()
+    slack_desk._EVERY = 0.02
     asyncio.run(_live(plan, settings, platform, ahead, announce.send))
 
 
