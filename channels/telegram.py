@@ -50,14 +50,9 @@ IsHeld = Callable[[Transaction, str], Awaitable[bool]]
 
 _LONG_POLL = 25  # seconds Telegram may hold a call for updates
 _SILENCE = timedelta(seconds=90)  # without a successful call for updates after which something is wrong
-_SEND = 8.0  # seconds for one message; below the outbox's own, after which it would count as a failure of ours
 _TYPING = 4.0  # seconds; Telegram takes the sign away after five
 _LOOK = 60.0  # seconds between looks at the webhook
 _UPDATE_SIZE = 2**21  # bytes of one update; Telegram's are far smaller
-_SHORT = 16  # characters of a button that needs no more than half of a phone's width
-_BETWEEN = 1.0  # seconds between two messages in one chat
-_OVERALL = 1 / 25  # seconds between any two messages; Telegram allows about 30 a second
-_BURST = 5  # messages at once after a rest
 
 
 class TelegramChannel:

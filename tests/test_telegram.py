@@ -64,7 +64,7 @@ async def test_a_question_is_answered_a_report_reaches_a_specialist_and_the_repl
             "specialist",
         ]
         assert len(telegram.ann.told) == 6
-        assert telegram.ann.typing == 2
+        assert telegram.ann.typing in (1, 2)  # once for what is said within four seconds
         assert await telegram.app.not_ready() == []
 
 

@@ -346,7 +346,7 @@ async def test_a_stop_ends_a_long_poll(opens):
 async def test_a_stop_does_not_wait_for_a_telegram_that_hangs_and_what_was_not_sent_is_sent_in_the_next_life(
     opens, monkeypatch
 ):
-    for limit in ("channels.telegram._SEND", "channels.telegram_client._READ"):
+    for limit in ("channels.telegram_sending._SEND", "channels.telegram_client._READ"):
         monkeypatch.setattr(limit, PATIENCE)
     monkeypatch.setattr(composition, "_DRAIN", 0.2)
     with BotApi() as api:

@@ -16,7 +16,7 @@ from serving import FORGOT, RASH, Requester, Specialist
 from sqlmodel import col
 from telegram_service import TelegramService, hurry, telegram_service
 
-from channels import telegram as telegram_channel
+from channels import telegram_sending
 from smi_bot.addresses import AddressRow
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Database
@@ -116,7 +116,7 @@ async def test_a_reply_whose_confirmation_was_lost_may_come_twice_and_is_never_l
     assert len(set(telegram.ann.texts)) == 3
 
 
-@pytest.mark.parametrize("limit", ["channels.telegram_client._READ", "channels.telegram._SEND"])
+@pytest.mark.parametrize("limit", ["channels.telegram_client._READ", "channels.telegram_sending._SEND"])
 async def test_a_send_that_hangs_is_given_up_soon_counts_as_no_failure_and_holds_up_nobody_else(
     limit, tmp_path, knowledge, sqlite_url, monkeypatch
 ):
@@ -138,7 +138,7 @@ async def test_a_send_that_hangs_is_given_up_soon_counts_as_no_failure_and_holds
 def test_the_time_for_a_send_ends_before_the_outbox_loses_patience():
     """Its patience is for what is wrong with us: it would end in giving the reply up."""
     patience = inspect.signature(Outbox).parameters
-    assert telegram_channel._SEND < patience["send_timeout"].default < patience["lease"].default
+    assert telegram_sending._SEND < patience["send_timeout"].default < patience["lease"].default
 
 
 # --- people who cannot be reached
@@ -321,10 +321,10 @@ async def test_a_rush_stays_within_telegrams_limits_and_so_does_a_restart_in_the
     tmp_path, knowledge, sqlite_url, monkeypatch
 ):
     """On a real clock, and at a third of the speed, which any machine would exceed if it were allowed to."""
-    monkeypatch.setattr(telegram_channel, "_OVERALL", 1 / 8)
+    monkeypatch.setattr(telegram_sending, "_OVERALL", 1 / 8)
     given = {"clock": lambda: datetime.now(UTC), "flows": False, "database_url": sqlite_url}
     with BotApi() as api:
-        api.limits(per_chat=1, overall=8 + telegram_channel._BURST + 3)  # some come late and close up
+        api.limits(per_chat=1, overall=8 + telegram_sending._BURST + 3)  # some come late and close up
         people = [api.person(f"P{number}") for number in range(20)]
         for person in [*people, *people]:
             person.says("/help")  # to which there is one reply
@@ -337,8 +337,8 @@ async def test_a_rush_stays_within_telegrams_limits_and_so_does_a_restart_in_the
 
 def test_the_channels_own_pace_is_within_what_telegram_allows():
     """Its FAQ: about 30 messages a second in all, and one a second in a chat."""
-    assert telegram_channel._BURST + 1 / telegram_channel._OVERALL <= 30
-    assert telegram_channel._BETWEEN >= 1
+    assert telegram_sending._BURST + 1 / telegram_sending._OVERALL <= 30
+    assert telegram_sending._BETWEEN >= 1
 
 
 # --- many people

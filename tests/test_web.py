@@ -461,7 +461,7 @@ async def test_a_service_that_runs_is_healthy_and_ready(url):
 
 
 async def test_a_service_in_trouble_is_healthy_but_not_ready_and_names_why(app, url, monkeypatch):
-    monkeypatch.setitem(app.loop.troubled, "outbox", "OperationalError")
+    monkeypatch.setitem(app.loop.troubled, "elsewhere", "OperationalError")
     async with app.database.transaction() as tx:
         row = (await tx.execute(sa.select(InboxRow).limit(1))).scalar_one()
         was, row.state, row.failures = row.state, "failed", 5
@@ -470,7 +470,7 @@ async def test_a_service_in_trouble_is_healthy_but_not_ready_and_names_why(app, 
         answer = await http.get("/readyz")
     assert answer.status_code == 503
     assert not answer.json()["ready"]
-    assert {"outbox: OperationalError", "inbox: 1 rows failed; see the desk and the log"} == set(
+    assert {"elsewhere: OperationalError", "inbox: 1 rows failed; see the desk and the log"} == set(
         answer.json()["not_ready"]
     )
     async with app.database.transaction() as tx:

@@ -22,7 +22,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from channels import telegram
+from channels import telegram, telegram_sending
 from escalation import slack_desk
 from smi_bot.app import App, open_app, stop_signals
 from smi_bot.assistant import Knowledge
@@ -199,7 +199,7 @@ def live(plan: Plan, given: dict[str, Any], platform: int, ahead: Ahead, announc
 
 def _hurry_telegram() -> None:
     """Shorter waits by the wall clock: the pace itself has tests of its own."""
-    telegram._BETWEEN, telegram._OVERALL, telegram._LOOK = 0.02, 0.0, 0.2
+    telegram_sending._BETWEEN, telegram_sending._OVERALL, telegram._LOOK = 0.02, 0.0, 0.2
 
 
 async def _live(plan: Plan, settings: Settings, platform: int, ahead: Ahead, announce: Callable[[str], None]) -> None:
