@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -37,6 +37,9 @@ class RecordingChannel:
     async def run(self) -> None:
         await asyncio.Event().wait()
 
+    def not_ready(self) -> list[str]:
+        return []
+
     async def first_answer(self, conversation: str) -> float:
         """When the message sent last got its first answer. One requester waits at a time."""
         ring = self._ring(conversation)
@@ -51,14 +54,14 @@ class RecordingChannel:
 
 @asynccontextmanager
 async def running(
-    settings: Settings, clock: Clock, knowledge: Knowledge
+    settings: Settings, clock: Clock, knowledge: Knowledge, announce: Callable[[str], None] = lambda address: None
 ) -> AsyncIterator[tuple[App, RecordingChannel]]:
-    """The service as `smi-bot run` runs it: loop, web server, and our channel."""
+    """The service as `smi-bot run` runs it: loop, web server, and our channel. `announce`: told its address."""
     stopping, channel = asyncio.Event(), RecordingChannel()
     async with open_app(settings, clock, knowledge=knowledge) as app:
         app.join(channel)
         async with asyncio.TaskGroup() as group:
-            group.create_task(app.run(stopping))
+            group.create_task(app.run(stopping, announce))
             try:
                 yield app, channel
             finally:
@@ -81,9 +84,9 @@ async def talk(
     return seconds
 
 
-async def settled(app: App) -> None:
+async def settled(app: App, patience: float = PATIENCE) -> None:
     """Waits until nothing is left to be done."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(patience):
         with app.database.bell.ear() as ring:  # each settlement rings
             while await _open_rows(app):
                 await ring.wait()

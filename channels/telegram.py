@@ -19,10 +19,7 @@ from sqlalchemy.exc import DataError, SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from telegram import (
-    CallbackQuery,
-    Update,
-)
+from telegram import CallbackQuery, Update
 from telegram.constants import ChatAction, ChatType
 from telegram.error import BadRequest, InvalidToken, TelegramError
 
@@ -204,30 +201,44 @@ class TelegramChannel:
         arrived = self._read(update)
         if arrived is None:
             return
-        for earlier in replied_to(update, self._bot.bot):
-            await self._take_unseen(earlier)
-        conversation = await conversation_at(self._database, arrived.address)
-        is_new = await self._enqueue(arrived, conversation)
-        is_awaited = is_new and arrived.inquiry.public is None and not arrived.inquiry.edited
-        if is_awaited and conversation not in self._typing:
+        if (earlier := self._replied_to(update)) is not None:
+            await self._enqueue(earlier, unseen=True)
+        conversation = await self._enqueue(arrived)
+        if conversation is None or arrived.inquiry.public is not None or arrived.inquiry.edited:
+            return
+        if conversation not in self._typing:
             self._typing.add(conversation)
             asyncio.get_running_loop().call_later(_TYPING, self._typing.discard, conversation)
             self._aside(self._show_typing(arrived.address, conversation))
 
-    async def _enqueue(self, arrived: Arrival, conversation: str) -> bool:
+    async def _enqueue(self, arrived: Arrival, *, unseen: bool = False) -> str | None:
+        """The conversation that a new message belongs to; None for a repeat, of which not even an address is made.
+
+        `unseen`: only if it was not read before, under whatever number it came then.
+        """
         inquiry = arrived.inquiry
+        if await self._inbox.knows(inquiry.key):
+            return None
+        conversation = await conversation_at(self._database, arrived.address)
+        if unseen and await self._is_read(conversation, inquiry.message):
+            return None
         if inquiry.public is not None and arrived.forum is not None:
             forum = await conversation_at(self._database, arrived.forum)
             inquiry = inquiry.model_copy(update={"public": inquiry.public.model_copy(update={"forum": forum})})
-        return await enqueue(self._inbox, inquiry.model_copy(update={"conversation": conversation}))
+        is_new = await enqueue(self._inbox, inquiry.model_copy(update={"conversation": conversation}))
+        return conversation if is_new else None
 
-    async def _take_unseen(self, earlier: Arrival) -> None:
-        """A message that somebody replies to, unless it was read before: Telegram shows a bot in a group little else."""
-        conversation = await conversation_at(self._database, earlier.address)
+    async def _is_read(self, conversation: str, message: str) -> bool:
         async with self._database.reading() as tx:
-            known = await is_known(tx, conversation, earlier.inquiry.message)
-        if not known:
-            await self._enqueue(earlier, conversation)
+            return await is_known(tx, conversation, message)
+
+    def _replied_to(self, update: Update) -> Arrival | None:
+        """The message that somebody replies to: in a group Telegram shows a bot little else."""
+        try:
+            return replied_to(update, self._bot.bot)
+        except Exception as error:  # as below: what replies to it must get through
+            log.error("telegram reply not understood", update=update.update_id, error=type(error).__name__)
+            return None
 
     def _read(self, update: Update) -> Arrival | None:
         raw = dict(update.api_kwargs)

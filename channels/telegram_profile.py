@@ -20,12 +20,11 @@ WANTED = (
     UpdateType.EDITED_CHANNEL_POST,
     UpdateType.CALLBACK_QUERY,
 )
-_LANGUAGES = ("en", "de", "fr", "es")
 
 
 async def register_commands(bot: Bot, library: Library, today: date) -> None:
     """The menu of commands of private chats, in the languages of our service texts; English for all others."""
-    for language in _LANGUAGES:
+    for language in library.pages:
         try:
             menu = _menu(library, today, language)
         except NotApproved as error:

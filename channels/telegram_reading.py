@@ -56,17 +56,17 @@ def arrival(update: Update, us: User) -> Arrival | None:
     return _public(inquiry, message, us)
 
 
-def replied_to(update: Update, us: User) -> list[Arrival]:
+def replied_to(update: Update, us: User) -> Arrival | None:
     """The message that somebody replies to, as its author's own. Ours, a channel's copy and notices are no such."""
     message = update.effective_message
     to = message.reply_to_message if message is not None else None
     if to is None or to.is_automatic_forward or (to.from_user is not None and to.from_user.id == us.id):
-        return []
+        return None
     found = arrival(Update(update.update_id, message=to), us)
     if found is None:
-        return []
+        return None
     key = f"{NAME}:{us.id}:{to.chat.id}:{to.message_id}"
-    return [found._replace(inquiry=found.inquiry.model_copy(update={"key": key}))]
+    return found._replace(inquiry=found.inquiry.model_copy(update={"key": key}))
 
 
 def unreadable(raw: Mapping[str, Any], update_id: int, us_id: int, now: datetime) -> Arrival:

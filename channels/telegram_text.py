@@ -15,7 +15,7 @@ from telegram.constants import MessageLimit
 from smi_bot.errors import NotApproved, Refused
 from smi_bot.inquiry import Rendered
 from smi_bot.markup import Kind, Span, Styled, to_styled, units
-from smi_bot.text import repair
+from smi_bot.text import is_joined, repair, without_controls
 
 LIMIT = int(MessageLimit.MAX_TEXT_LENGTH)
 
@@ -27,10 +27,6 @@ _TYPES: dict[Kind, str] = {
     "link": MessageEntity.TEXT_LINK,
     "quote": MessageEntity.BLOCKQUOTE,
 }
-#: Telegram turns control characters into spaces and takes Unicode's line breaks away, joining words.
-_CONTROLS = str.maketrans(
-    dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys((*b"\n\x0b\x0c\x85", 0x2028, 0x2029), "\n")
-)
 #: Categories of characters of which nothing is seen, at least not by themselves; and such characters in others.
 _UNSEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Mn", "Mc", "Me"})
 _BLANK = frozenset({*"\u115f\u1160\u2800\u3164\uffa0\ufffc", *map(chr, range(0xE0000, 0xE1000))})
@@ -38,11 +34,6 @@ _BLANK = frozenset({*"\u115f\u1160\u2800\u3164\uffa0\ufffc", *map(chr, range(0xE
 #: Where words may be parted: at any white space but the unbreakable, and after a full stop that needs none.
 _GAP = re.compile(r"[^\S\u00a0\u2007\u202f]+|(?<=[\u3002\uff01\uff1f])(?=\w)")
 _SENTENCE_END = re.compile(r"[.!?\u2026\u061f\u06d4\u0964\u3002\uff01\uff1f][)\]\"'\u00bb\u2019\u201c\u201d]*\Z")
-
-#: Two of them make a flag.
-_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
-#: The joiner itself, skin colours, and the tags that some flags are made of.
-_JOINERS = frozenset({"\u200c", "\u200d", *map(chr, (*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080)))})
 
 
 class Part(NamedTuple):
@@ -73,7 +64,7 @@ def parts(rendered: Rendered, limit: int = LIMIT) -> tuple[Part, ...]:
 def _plain(markdown: str) -> Styled:
     """Styled text in which every character is one that Telegram keeps."""
     text, spans = to_styled(markdown)
-    return Styled(text.translate(_CONTROLS), spans).cut(0, len(text))
+    return Styled(without_controls(text), spans).cut(0, len(text))
 
 
 def _size(text: str) -> int:
@@ -148,19 +139,9 @@ def _depth(text: str, start: int, gap: re.Match[str]) -> int:
 
 def _between_characters(text: str, start: int, furthest: int) -> int:
     for end in range(furthest, start, -1):
-        if not _is_joined(text, end):
+        if not is_joined(text, end):
             return end
     return furthest  # marks without end on one letter
-
-
-def _is_joined(text: str, place: int) -> bool:
-    """Whether what stands on both sides of a place is seen as one character: marks, joiners, skin colours, flags."""
-    before, after = text[place - 1], text[place : place + 1]
-    if not after or before == "\u200d":
-        return before == "\u200d"
-    if before in _FLAG_LETTERS and after in _FLAG_LETTERS:
-        return (place - len(text[:place].rstrip(_FLAG_LETTERS))) % 2 == 1
-    return unicodedata.category(after)[0] == "M" or after in _JOINERS
 
 
 # --- entities

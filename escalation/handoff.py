@@ -58,7 +58,7 @@ class CaseHandoff:
             case_id = case.id
             await self._join(tx, await store.case(tx, case_id), referral, now)
         await self._watch(tx, await store.case(tx, case_id))
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
         return case_id
 
     async def _open(self, tx: Transaction, referral: Referral, now: datetime) -> int:
@@ -107,7 +107,7 @@ class CaseHandoff:
             else:
                 kept.append(case)
                 await self._record(tx, case.id, now, "erasure", "bot", {})
-            await self._tell_desk(tx, case.id, now)  # a desk must not go on showing what is erased
+            await self.tell_desk(tx, case.id, now)  # a desk must not go on showing what is erased
         messages = (id for case in kept for event in case.events for id in event.body.get("messages", ()))
         return Kept(tuple(case.id for case in kept), tuple(case.number for case in kept), frozenset(messages))
 
@@ -115,7 +115,7 @@ class CaseHandoff:
         """A file of the requester is here or cannot be had: the desk must see which."""
         case = await store.latest_case(tx, conversation)
         if case is not None:
-            await self._tell_desk(tx, case.id, now)
+            await self.tell_desk(tx, case.id, now)
         tx.rings.add("desk")
 
     # --- from a desk
@@ -133,30 +133,40 @@ class CaseHandoff:
         await self._say(
             tx, case, f"c{case_id}.{len(case.events)}.joined", WordingPart(wording="specialist-joined"), now
         )
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
 
     async def release(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
         case = await self._owned(tx, case_id, actor)
         await self._record(tx, case_id, now, "released", actor, {})
         await self._say(tx, case, f"c{case_id}.{len(case.events)}.left", WordingPart(wording="specialist-left"), now)
         await self._watch(tx, await store.case(tx, case_id))
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
 
-    async def note(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
-        """An internal note; nobody outside ever sees it unless its author sends it."""
+    async def note(
+        self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime, version: str = ""
+    ) -> None:
+        """An internal note; nobody outside ever sees it unless its author sends it. `version`: see `edit_note`."""
         case = await self._unfinished(tx, case_id)
         if _known(case, "noted", id):
             return
-        await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id})
-        await self._tell_desk(tx, case_id, now)
+        await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id, "version": version})
+        await self.tell_desk(tx, case_id, now)
 
-    async def edit_note(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
-        """A note says something else from now on; what was sent of it stays sent."""
+    async def edit_note(
+        self, tx: Transaction, case_id: int, actor: str, text: str, id: str, version: str, now: datetime
+    ) -> None:
+        """A note says something else from now on; what was sent of it stays sent.
+
+        `version`: sorts the edits of one note. They may come out of order, and an older one changes nothing.
+        """
         case = await self._unfinished(tx, case_id)
         note = note_of(case, id)
-        if note is not None and note.actor == actor and note.body["text"] != text.strip():
-            await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id, "edited": True})
-            await self._tell_desk(tx, case_id, now)
+        if note is None or note.actor != actor or version <= note.body.get("version", ""):
+            return
+        if note.body["text"] != text.strip():
+            body = {"text": _words(text), "id": id, "version": version, "edited": True}
+            await self._record(tx, case_id, now, "noted", actor, body)
+            await self.tell_desk(tx, case_id, now)
 
     async def check(self, tx: Transaction, case_id: int, actor: str, *, to_answer: bool = False) -> None:
         """Raises NotAllowed unless the case is the actor's, and may be answered; so that nobody types in vain."""
@@ -222,7 +232,7 @@ class CaseHandoff:
             raise NotAllowed("Choose at least one of the known labels.")
         body = {"labels": list(chosen), "priority": priority_of(chosen), "before": list(case.labels)}
         await self._record(tx, case_id, now, "labelled", actor, body)
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
 
     async def close(
         self, tx: Transaction, case_id: int, actor: str, disposition: str, note: str, now: datetime
@@ -232,7 +242,7 @@ class CaseHandoff:
             raise NotAllowed("Choose one of the dispositions.")
         await self._record(tx, case_id, now, "closed", actor, {"disposition": disposition, "note": note.strip()})
         await self._say(tx, case, f"c{case_id}.closed", WordingPart(wording="case-closed"), now, _HELPED)
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
 
     async def reveal(self, tx: Transaction, case_id: int, actor: str, now: datetime) -> None:
         """Records that a specialist looked at unmasked text."""
@@ -252,7 +262,7 @@ class CaseHandoff:
         await self._record(tx, case_id, now, "released", "bot", {"lapsed": case.owner})
         await self._say(tx, case, f"c{case_id}.{len(case.events)}.left", WordingPart(wording="specialist-left"), now)
         await self._watch(tx, await store.case(tx, case_id))
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
         return None
 
     async def remind(self, tx: Transaction, case_id: int, now: datetime) -> datetime | None:
@@ -267,12 +277,12 @@ class CaseHandoff:
         if now < due:
             return due
         await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat(), "owner": case.owner})
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
         return now + window
 
     async def reply_settled(self, tx: Transaction, case_id: int, now: datetime) -> None:
         """A reply on this case was delivered or failed: the desk must see which."""
-        await self._tell_desk(tx, case_id, now)
+        await self.tell_desk(tx, case_id, now)
         tx.rings.add("desk")
 
     # --- shared steps
@@ -322,7 +332,7 @@ class CaseHandoff:
         journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor, entry=body.get("entry"))
         said = part or SpecialistPart(event=event, text=body["text"])
         await self._say(tx, case, reply_key(event), said, now)
-        await self._tell_desk(tx, case.id, now)
+        await self.tell_desk(tx, case.id, now)
 
     async def _say(
         self, tx: Transaction, case: Case, key: str, part: Part, now: datetime, choices: tuple[Choice, ...] = ()
@@ -349,19 +359,15 @@ class CaseHandoff:
         if due is not None:
             await set_timer(tx, key=f"due:{case.id}", kind="due", subject=str(case.id), due=due)
 
-    async def _tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
-        """One desk post for each change, in the order of the case; a desk shows the case as it is by then."""
-        case = await store.case(tx, case_id)
+    async def tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
+        """Queues a desk post, unless one waits that nobody has begun: a desk shows the case as it is by then."""
+        case, lane = await store.case(tx, case_id), f"case:{case_id}"
+        priority = STEPS.index(case.priority)
+        if await store.is_told(tx, lane, priority):
+            return
         payload = {"case": case_id, "event": case.events[-1].id}
-        await post(
-            tx,
-            now,
-            key=f"desk:{case_id}:{uuid4().hex}",
-            lane=f"case:{case_id}",
-            way="handoff",
-            payload=payload,
-            priority=STEPS.index(case.priority),
-        )
+        key = f"desk:{case_id}:{uuid4().hex}"
+        await post(tx, now, key=key, lane=lane, way="handoff", payload=payload, priority=priority)
 
 
 def reply_key(event: int) -> str:

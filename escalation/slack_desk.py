@@ -16,16 +16,16 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from escalation import slack_store, store
 from escalation.board import context
-from escalation.cards import Card, card
+from escalation.cards import card
 from escalation.case import Priority
 from escalation.slack_cards import Post, card_post, line_posts
 from escalation.slack_client import Call, called, error_code, messages
-from escalation.slack_files import upload, wanted_files
+from escalation.slack_files import file_key, file_name, find, is_file, upload, wanted_files
 from escalation.slack_store import SlackPostRow
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.pace import Pace, take_turn
-from smi_bot.durable.rows import Clock, OutboxRow, backoff
+from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import TryAgain
 from smi_bot.library import Library
 
@@ -37,7 +37,6 @@ EVENT_TYPE = "smi_case_post"
 _EVERY = 1.0
 #: What Slack says of something that somebody else removed.
 _GONE = {"message_not_found", "file_not_found", "file_deleted"}
-_LONGEST = 60.0  # seconds between two tries while Slack is away
 
 
 class _NotOurTurn(TryAgain):
@@ -63,7 +62,6 @@ class SlackDesk:
         self._client = client
         self._channel = channel
         self._trouble = ""
-        self._tries = 0  # in vain, one after the other
 
     def not_ready(self) -> list[str]:
         return [f"slack: {self._trouble}"] if self._trouble else []
@@ -72,24 +70,17 @@ class SlackDesk:
         """Brings Slack up to date with one case, one call after another."""
         try:
             while await self._next(row.payload["case"]):
-                self._works()
+                self._note("")
         except _NotOurTurn:
             raise
         except TryAgain as busy:
             self._note(str(busy))
-            self._tries += 1
-            # Not by the tries of the row: waits for the pace are among them.
-            pause = backoff(self._tries - 1, 1.0, _LONGEST).total_seconds()
-            raise TryAgain(str(busy), after=pause if busy.after is None else busy.after, all=busy.all) from busy
-        self._works()
+            raise
+        self._note("")
         return Sent(row.key, {})
 
     async def settled(self, tx: Transaction, row: OutboxRow, now: Any) -> None:
         tx.rings.add("desk")
-
-    def _works(self) -> None:
-        self._note("")
-        self._tries = 0
 
     def _note(self, trouble: str) -> None:
         if trouble and trouble != self._trouble:
@@ -103,7 +94,8 @@ class SlackDesk:
             shown = card(case, await context(tx, [case], self._library, self._windows, "", self._clock()))
             standing = await slack_store.posts(tx, case_id, self._channel)
             files = await wanted_files(tx, case_id, shown, standing)
-        for post in (card_post(shown), *line_posts(shown)):
+        posts = (card_post(shown), *line_posts(shown))
+        for post in posts:
             stands = standing.get(post.key)
             if stands is None or stands.ts is None or stands.digest != _digest(post):
                 await self._show(case_id, post, standing, case.opened_at)
@@ -112,28 +104,33 @@ class SlackDesk:
             await self._turn()
             await upload(self._database, self._client, self._channel, case_id, standing["card"].ts or "", files[0])
             return True
-        return await self._remove(standing, shown)
+        wanted = {post.key for post in posts}
+        wanted |= {file_key(file.id) for line in shown.thread for file in line.attachments if file.state != "erased"}
+        unwanted = next((row for key, row in standing.items() if key not in wanted), None)
+        if unwanted is not None:
+            await self._remove(unwanted, standing["card"].ts, case.opened_at)
+        return unwanted is not None
 
-    async def _remove(self, standing: Mapping[str, SlackPostRow], shown: Card) -> bool:
-        """Takes one thing out of Slack that is no longer so, or was erased; False where there is none."""
-        wanted = {"card", *(post.key for post in line_posts(shown))}
-        wanted |= {f"file:{file.id}" for line in shown.thread for file in line.attachments if file.state != "erased"}
-        row = next((row for key, row in standing.items() if key not in wanted), None)
-        if row is None:
-            return False
-        if row.ts is not None:
+    async def _remove(self, row: SlackPostRow, thread: str | None, since: datetime) -> None:
+        """Takes one thing out of Slack that is no longer so, or was erased; also what may or may not have arrived."""
+        place = row.ts or await self._sought(row, thread, since)
+        if place is not None:
             await self._turn()
             try:
-                if row.key.startswith("file:"):
-                    await called(self._client.files_delete, file=row.ts)
+                if is_file(row.key):
+                    await called(self._client.files_delete, file=place)
                 else:
-                    await called(self._client.chat_delete, channel=self._channel, ts=row.ts)
+                    await called(self._client.chat_delete, channel=self._channel, ts=place)
             except SlackApiError as error:
                 if error_code(error) not in _GONE:  # it may hold words that were erased: not to be passed over
                     raise
         async with self._database.transaction() as tx:
             await tx.delete(row)
-        return True
+
+    async def _sought(self, row: SlackPostRow, thread: str | None, since: datetime) -> str | None:
+        if is_file(row.key):
+            return await find(self._client, self._channel, thread or "", file_name(row.case_id, row.key))
+        return await self._find(row.case_id, row.key, thread, since)
 
     async def _show(self, case_id: int, post: Post, standing: Mapping[str, SlackPostRow], since: datetime) -> None:
         stands, thread = standing.get(post.key), standing["card"].ts if "card" in standing else None
@@ -210,10 +207,8 @@ class SlackDesk:
             await tx.merge(row)
 
     async def _forget(self, case_id: int) -> None:
-        """The card is gone, and with it its thread: all of it is posted anew."""
         async with self._database.transaction() as tx:
-            for row in (await slack_store.posts(tx, case_id, self._channel)).values():
-                await tx.delete(row)
+            await slack_store.forget(tx, case_id, self._channel)
 
 
 def _digest(post: Post) -> str:

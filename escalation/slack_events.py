@@ -39,8 +39,12 @@ def actor_of(user: str) -> str:
 
 
 def wanted(event: Event) -> dict[str, Any] | None:
-    """What of an event is worth keeping; None for what concerns no case: our own posts, other reactions, deletions."""
+    """What of an event is worth keeping; None for what concerns no case: our own posts, other reactions."""
     match event:
+        case {"type": "message", "subtype": "message_deleted", "deleted_ts": ts}:
+            return {"what": "deleted", "channel": event.get("channel", ""), "ts": ts}
+        case {"type": "message", "subtype": "message_changed", "message": {"subtype": "tombstone", "ts": ts}}:
+            return {"what": "deleted", "channel": event.get("channel", ""), "ts": ts}  # answers to it stand below
         case {"type": "reaction_added", "reaction": reaction, "user": user, "item": {"type": "message", "ts": ts}}:
             known = str(reaction).partition("::")[0] == SEND
             place = {"channel": event["item"].get("channel", ""), "ts": ts}
@@ -61,7 +65,8 @@ def _written(event: Event, message: Event, user: str, ts: str, what: str) -> dic
     if message.get("bot_id") or not thread or thread == ts:
         return None
     place = {"channel": event.get("channel", ""), "ts": ts, "thread": thread}
-    return {"what": what, "user": user, "text": plain_words(str(message.get("text", ""))), **place}
+    words = {"text": plain_words(str(message.get("text", ""))), "version": event.get("ts", ts)}
+    return {"what": what, "user": user, **words, **place}
 
 
 def key_of(team: str, event: Event) -> str:
@@ -88,7 +93,7 @@ class SlackEvents:
         self._channel = channel
 
     async def receive(self, tx: Transaction, rows: Sequence[InboxRow], now: datetime) -> datetime | None:
-        order = {"wrote": 0, "edited": 1, "sent": 2}
+        order = {"wrote": 0, "edited": 1, "sent": 2, "deleted": 3}
         for row in sorted(rows, key=lambda row: (order[row.payload["what"]], row.id)):
             if await self._happens(tx, row.payload, now):
                 continue
@@ -109,18 +114,31 @@ class SlackEvents:
             return True
         if what["what"] == "sent":
             return await self._sent(tx, what, now)
-        case_id = await slack_store.case_at(tx, self._channel, (what["thread"],))
+        if what["what"] == "deleted":
+            await self._deleted(tx, what["ts"], now)
+            return True
+        case_id = await slack_store.case_at(tx, self._channel, what["thread"])
         if case_id is not None and what["text"].strip():
             await self._noted(tx, case_id, what, now)
         return True
+
+    async def _deleted(self, tx: Transaction, ts: str, now: datetime) -> None:
+        """Whoever deletes a card does not delete the case: it is shown anew."""
+        case_id = await slack_store.case_at(tx, self._channel, ts)
+        if case_id is not None:
+            await slack_store.forget(tx, case_id, self._channel)
+            await self._handoff.tell_desk(tx, case_id, now)
 
     async def _noted(self, tx: Transaction, case_id: int, what: Mapping[str, Any], now: datetime) -> None:
         id = note_id(what["ts"])
         # An edit may come before its message, which is then known already: never is an older text sent.
         is_known = note_of(await store.case(tx, case_id), id) is not None
-        note = self._handoff.edit_note if what["what"] == "edited" and is_known else self._handoff.note
+        about = (tx, case_id, actor_of(what["user"]), what["text"], id)
         try:
-            await note(tx, case_id, actor_of(what["user"]), what["text"], id, now)
+            if what["what"] == "edited" and is_known:
+                await self._handoff.edit_note(*about, what["version"], now)
+            else:
+                await self._handoff.note(*about, now, version=what["version"])
         except NotAllowed as error:
             await whisper(tx, now, what["user"], what["thread"], f"This was not noted on the case: {error}")
 

@@ -30,6 +30,23 @@ _ENDINGS = {
 }
 
 
+_KEY = "file:"
+
+
+def file_key(id: str) -> str:
+    """Of the row that says where a file stands."""
+    return f"{_KEY}{id}"
+
+
+def is_file(key: str) -> bool:
+    return key.startswith(_KEY)
+
+
+def file_name(case_id: int, key: str) -> str:
+    """Without its ending. Named by us: what a requester calls a file may name people, and we must find it again."""
+    return f"SMI-{case_id}-{key.removeprefix(_KEY)[:12]}"
+
+
 class WantedFile(NamedTuple):
     """A file to be shown. `is_doubtful`: it was tried, and may have arrived."""
 
@@ -46,15 +63,14 @@ async def wanted_files(
     """The first file of a case that is here and not in Slack yet, if there is one: they may be large."""
     for line in card.thread:
         for file in line.attachments:
-            stands = standing.get(f"file:{file.id}")
+            key = file_key(file.id)
+            stands = standing.get(key)
             if file.state != "here" or (stands is not None and stands.ts):
                 continue
             row = await tx.get(AttachmentRow, file.id)
             if row is not None and row.content is not None:
-                ending = _ENDINGS.get(row.media_type, "bin")
-                # Named by us: what a requester calls a file may name people, and we must find it again.
-                name = f"SMI-{case_id}-{file.id[:12]}.{ending}"
-                return [WantedFile(f"file:{file.id}", name, file.name, row.content, stands is not None)]
+                name = f"{file_name(case_id, key)}.{_ENDINGS.get(row.media_type, 'bin')}"
+                return [WantedFile(key, name, file.name, row.content, stands is not None)]
     return []
 
 
@@ -62,7 +78,7 @@ async def upload(
     database: Database, client: AsyncWebClient, channel: str, case_id: int, thread: str, file: WantedFile
 ) -> None:
     """Shows a file in a thread, once: what may have arrived is looked for first."""
-    id = await _found(client, channel, thread, file.name) if file.is_doubtful else None
+    id = await find(client, channel, thread, file_name(case_id, file.key)) if file.is_doubtful else None
     if id is None:
         await _keep(database, case_id, channel, file.key, None)
         where = {"channel": channel, "thread_ts": thread, "request_file_info": False}
@@ -78,10 +94,11 @@ async def upload(
     await _keep(database, case_id, channel, file.key, id)
 
 
-async def _found(client: AsyncWebClient, channel: str, thread: str, name: str) -> str | None:
+async def find(client: AsyncWebClient, channel: str, thread: str, name: str) -> str | None:
+    """The id of a file in a thread, by its name without the ending."""
     async for message in messages(client.conversations_replies, channel=channel, ts=thread):
         for file in message.get("files", ()):
-            if file.get("name") == name:
+            if str(file.get("name", "")).rpartition(".")[0] == name:
                 return str(file["id"])
     return None
 

@@ -57,7 +57,7 @@ def bolt_app(presses: Presses, inbox: Inbox, client: AsyncWebClient, signing_sec
         return AuthorizeResult(enterprise_id=None, team_id=None, bot_token=client.token)
 
     app = AsyncApp(
-        client=client,
+        client=AsyncWebClient(),  # Bolt's own, which nothing here uses
         authorize=authorize,
         before_authorize=keep,
         signing_secret=signing_secret or "unused",

@@ -1,7 +1,5 @@
 """What stands where in Slack, and what specialists have begun to write there."""
 
-from collections.abc import Sequence
-
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
@@ -36,7 +34,13 @@ async def posts(tx: Transaction, case_id: int, channel: str) -> dict[str, SlackP
     return {row.key: row for row in (await tx.execute(sa.select(SlackPostRow).where(*there))).scalars()}
 
 
-async def case_at(tx: Transaction, channel: str, ts: Sequence[str]) -> int | None:
-    """The case whose card stands at one of these places."""
-    card = (col(SlackPostRow.channel) == channel, col(SlackPostRow.key) == "card", col(SlackPostRow.ts).in_(ts))
+async def case_at(tx: Transaction, channel: str, ts: str) -> int | None:
+    """The case whose card stands at this place."""
+    card = (col(SlackPostRow.channel) == channel, col(SlackPostRow.key) == "card", col(SlackPostRow.ts) == ts)
     return (await tx.execute(sa.select(col(SlackPostRow.case_id)).where(*card))).scalar()
+
+
+async def forget(tx: Transaction, case_id: int, channel: str) -> None:
+    """The card is gone, and with it its thread: all of it is to be posted anew."""
+    for row in (await posts(tx, case_id, channel)).values():
+        await tx.delete(row)

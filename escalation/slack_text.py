@@ -27,7 +27,7 @@ from slack_sdk.models.blocks import (
 
 from escalation.card_lines import CardFile, CardLine, CardMessage
 from smi_bot.markup import Kind, Span, Styled
-from smi_bot.text import repair
+from smi_bot.text import is_joined, repair, without_controls
 
 Block = dict[str, Any]
 Text = RichTextElementParts.Text
@@ -44,18 +44,12 @@ _ADDRESS = re.compile(
 )
 _MOST_IN_A_ROW = 400  # inline elements
 
-#: Controls would be shown as boxes or not at all. Character by character, so that places stay what they are.
-_CONTROLS = str.maketrans(
-    dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys((*b"\n\x0b\x0c\x85", 0x2028, 0x2029), "\n")
-)
 #: What turns the direction of the words after it: "gpj.exe" would be read as "exe.jpg".
 _DIRECTIONS = dict.fromkeys((0x200E, 0x200F, 0x061C, *range(0x202A, 0x202F), *range(0x2066, 0x206A)))
 _ISOLATE, _END_OF_ISOLATE = "\u2068", "\u2069"
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zs", "Zl", "Zp"})
 
 _SLACK_ACTOR = re.compile(r"slack:([UW][A-Z0-9]{2,30})")
-_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))  # two of them make a flag
-_JOINERS = frozenset({"\u200c", "\u200d", *map(chr, (*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080)))})
 
 
 def weight(json_value: Any) -> int:
@@ -68,7 +62,7 @@ def weight(json_value: Any) -> int:
 
 def cleaned(text: str) -> str:
     """Text of the same length in which every character is one that Slack keeps."""
-    return repair(text).translate(_CONTROLS)
+    return without_controls(repair(text))
 
 
 def is_seen(text: str) -> bool:
@@ -110,19 +104,9 @@ def _fitting(text: str, longest: int, heaviest: int) -> int:
 
 def _between_characters(text: str, furthest: int) -> int:
     for end in range(furthest, furthest // 2, -1):
-        if not _is_joined(text, end):
+        if not is_joined(text, end):
             return end
     return furthest  # marks without end on one letter
-
-
-def _is_joined(text: str, place: int) -> bool:
-    """Whether what stands on both sides of a place is seen as one character: marks, joiners, skin colours, flags."""
-    before, after = text[place - 1], text[place : place + 1]
-    if not after or before == "\u200d":
-        return before == "\u200d"
-    if before in _FLAG_LETTERS and after in _FLAG_LETTERS:
-        return (place - len(text[:place].rstrip(_FLAG_LETTERS))) % 2 == 1
-    return unicodedata.category(after)[0] == "M" or after in _JOINERS
 
 
 def inline(text: str, longest: int) -> str:

@@ -9,7 +9,7 @@ from sqlmodel import Field, SQLModel, col
 
 from escalation.case import Case, CaseEvent, EventAudience, EventKind, fold
 from smi_bot.database import BigKey, Instant, Json, Transaction
-from smi_bot.durable.rows import InboxRow, OutboxRow
+from smi_bot.durable.rows import InboxRow, OutboxRow, is_open
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import SpecialistPart
 
@@ -76,6 +76,18 @@ async def erase_words(tx: Transaction, case: Case) -> None:
         row.body = {
             key: "" if key in ("text", "note") and isinstance(value, str) else value for key, value in row.body.items()
         }
+
+
+async def is_told(tx: Transaction, lane: str, priority: int) -> bool:
+    """Whether a desk post waits that nobody has begun to send; whatever waits gets the case's present priority.
+
+    Locked: whoever would begin it now passes it over until this transaction, and what it changes, is there to see.
+    """
+    waiting = sa.select(OutboxRow).where(is_open(OutboxRow), col(OutboxRow.lane) == lane).order_by(col(OutboxRow.id))
+    rows = (await tx.execute(waiting.with_for_update(skip_locked=True))).scalars().all()
+    for row in rows:
+        row.priority = priority
+    return any(row.attempts == 0 for row in rows)
 
 
 async def latest_case(tx: Transaction, conversation: str) -> Case | None:

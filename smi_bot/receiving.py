@@ -41,8 +41,6 @@ _CONTEXT = timedelta(hours=24)
 _ALBUM = timedelta(seconds=1)
 #: Buttons that ask something; the others change what is known of the requester, or say how an answer was.
 _ASKING = ("answer", "none-of-these", "specialist")
-#: Languages of service texts; the app of a requester may be set to another.
-_LANGUAGES = {"de", "fr", "es"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,21 @@ class Kept(NamedTuple):
     cases: tuple[int, ...]
     numbers: tuple[str, ...]
     messages: frozenset[int]
+
+
+class _Taken(NamedTuple):
+    """A burst, what was decided on it, and what was known then."""
+
+    burst: Burst
+    decision: Decision
+    seen: Conversation
+    case: OpenCase | None
+
+    @property
+    def concerns_a_person(self) -> bool:
+        """Whether it belongs on a case: also whatever was changed while one is open."""
+        is_referred = isinstance(self.decision, Escalate | Relay)
+        return is_referred or (self.case is not None and self.burst.has_edit)
 
 
 class Handoff(Protocol):
@@ -115,7 +128,7 @@ class Assistant:
         decision = decide(burst.message, seen, case, self._knowledge, now.date())
         if wait := self._wait(burst, decision, now):
             return wait
-        case_id = await self._record(tx, burst, decision, seen, case, now)
+        case_id = await self._record(tx, _Taken(burst, decision, seen, case), now)
         if isinstance(decision, Service) and decision.kind == "slow-down":
             row.slowed_at = row.slowed_at if decision.silent else now
         if seen.public:
@@ -150,7 +163,7 @@ class Assistant:
         burst = Burst.of((row,))
         _, case, seen = await self._situation(tx, burst, now)
         decision = hand_over(burst.message, self._knowledge, "the bot failed on this message")
-        case_id = await self._record(tx, burst, decision, seen, case, now)
+        case_id = await self._record(tx, _Taken(burst, decision, seen, case), now)
         if not seen.public:
             await self._say(tx, burst, sayings(decision, seen, None, self._knowledge.library), case_id, now)
 
@@ -178,8 +191,9 @@ class Assistant:
 
     async def _seen(self, tx: Transaction, row: ConversationRow, burst: Burst, now: datetime) -> Conversation:
         seen = await conversations.snapshot(tx, row, self._home, now)
-        if burst.action and burst.last.locale in _LANGUAGES:  # a command or a button has no language of its own
-            return seen.model_copy(update={"language": burst.last.locale})
+        locale = burst.last.locale
+        if burst.action and locale in self._knowledge.library.pages:  # a button has no language of its own
+            return seen.model_copy(update={"language": locale})
         return seen
 
     def _wait(self, burst: Burst, decision: Decision, now: datetime) -> datetime | None:
@@ -212,32 +226,17 @@ class Assistant:
         decisions = await journal.decisions_on(tx, versions[-1].id or 0) if versions else []
         return bool(decisions) and _gist(decisions[-1].body["decision"]) == _gist(record(decision))
 
-    async def _record(
-        self,
-        tx: Transaction,
-        burst: Burst,
-        decision: Decision,
-        seen: Conversation,
-        case: OpenCase | None,
-        now: datetime,
-    ) -> int | None:
+    async def _record(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
         """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any."""
-        burst.journal(tx, now)
-        self._journal(tx, burst, decision, seen, case, now)
-        if not seen.public or _concerns_a_person(decision, burst, case):
-            await _expect_files(tx, burst, now)
-        return await self._refer(tx, burst, decision, seen, case, now)
+        taken.burst.journal(tx, now)
+        self._journal(tx, taken, now)
+        if not taken.seen.public or taken.concerns_a_person:
+            await _expect_files(tx, taken.burst, now)
+        return await self._refer(tx, taken, now)
 
-    async def _refer(
-        self,
-        tx: Transaction,
-        burst: Burst,
-        decision: Decision,
-        seen: Conversation,
-        case: OpenCase | None,
-        now: datetime,
-    ) -> int | None:
-        if not _concerns_a_person(decision, burst, case):
+    async def _refer(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
+        burst, decision, seen, case = taken
+        if not taken.concerns_a_person:
             return case.id if case else None
         referral = Referral(
             conversation=seen,
@@ -336,16 +335,9 @@ class Assistant:
             )
             await post_reply(tx, now, reply)
 
-    def _journal(
-        self,
-        tx: Transaction,
-        burst: Burst,
-        decision: Decision,
-        seen: Conversation,
-        case: OpenCase | None,
-        now: datetime,
-    ) -> None:
+    def _journal(self, tx: Transaction, taken: _Taken, now: datetime) -> None:
         """The trace: with the messages it names, everything from which `explain` computes the decision again."""
+        burst, decision, seen, case = taken
         journal.note(
             tx,
             now,
@@ -359,11 +351,6 @@ class Assistant:
             today=now.date().isoformat(),
             versions=versions(self._knowledge),
         )
-
-
-def _concerns_a_person(decision: Decision, burst: Burst, case: OpenCase | None) -> bool:
-    """Whether it belongs on a case: also whatever was changed while one is open."""
-    return isinstance(decision, Escalate | Relay) or (case is not None and burst.has_edit)
 
 
 async def _expect_files(tx: Transaction, burst: Burst, now: datetime) -> None:

@@ -31,6 +31,36 @@ def repair(text: str) -> str:
     return "".join("\ufffd" if "\ud800" <= c <= "\udfff" else " " if c == "\0" else c for c in text)
 
 
+#: Line breaks of every kind, and what no page shows.
+_CONTROLS = str.maketrans(
+    dict.fromkeys((*range(0x20), *range(0x7F, 0xA0)), " ") | dict.fromkeys((*b"\n\x0b\x0c\x85", 0x2028, 0x2029), "\n")
+)
+
+
+def without_controls(text: str) -> str:
+    """Text of the same length in which control characters are spaces and every kind of line break is a plain one.
+
+    Platforms show controls as boxes, turn them into spaces, or take Unicode's line breaks away, which joins words.
+    """
+    return text.translate(_CONTROLS)
+
+
+#: Two of them make a flag.
+_FLAG_LETTERS = "".join(map(chr, range(0x1F1E6, 0x1F200)))
+#: The joiner itself, skin colours, and the tags that some flags are made of.
+_JOINERS = frozenset({"\u200c", "\u200d", *map(chr, (*range(0x1F3FB, 0x1F400), *range(0xE0020, 0xE0080)))})
+
+
+def is_joined(text: str, place: int) -> bool:
+    """Whether what stands on both sides of a place is seen as one character: marks, joiners, skin colours, flags."""
+    before, after = text[place - 1], text[place : place + 1]
+    if not after or before == "\u200d":
+        return before == "\u200d"
+    if before in _FLAG_LETTERS and after in _FLAG_LETTERS:
+        return (place - len(text[:place].rstrip(_FLAG_LETTERS))) % 2 == 1
+    return unicodedata.category(after)[0] == "M" or after in _JOINERS
+
+
 def fold(text: str) -> str:
     """Lower case, plain quotes and dashes, compatibility forms undone, controls and format characters blanked.
 

@@ -53,6 +53,11 @@ class Inbox:
                 tx.rings |= {"inbox", lane}
         return is_new
 
+    async def knows(self, key: str) -> bool:
+        """Whether this event was accepted before."""
+        async with self._database.reading() as tx:
+            return (await tx.execute(sa.select(col(InboxRow.id)).where(col(InboxRow.key) == key))).first() is not None
+
     def _hurry(self, lane: str, now: datetime) -> sa.Update:
         """Rows that wait for the rest of their burst are looked at again with the new one."""
         waiting = (is_open(InboxRow), col(InboxRow.lane) == lane, col(InboxRow.failures) == 0)

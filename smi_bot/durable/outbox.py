@@ -1,6 +1,7 @@
 """The outbox: effects on the outside, claimed, sent outside any transaction, and settled while the claim stands."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple, Protocol
@@ -17,6 +18,7 @@ from smi_bot.errors import Refused, TryAgain
 log = structlog.get_logger()
 
 _UNKNOWN = 30.0  # seconds to leave a row alone whose way nobody here knows
+_LONGEST_CLOSED = 60.0  # seconds between two tries of a way whose other side is away
 _LOOK = 1.0  # seconds between looks for what became due while sends are under way
 
 
@@ -87,6 +89,7 @@ class Outbox:
         self._at_once = at_once
         self._ways: Mapping[str, Way] = {}
         self._closed_until: dict[str, datetime] = {}  # ways whose other side takes nothing for the moment
+        self._in_vain: Counter[str] = Counter()  # tries of a way, one after the other, that nobody knew an end of
         self._sending: dict[asyncio.Task[None], str] = {}
 
     def sent_by(self, ways: Mapping[str, Way]) -> None:
@@ -176,9 +179,7 @@ class Outbox:
             async with asyncio.timeout(way.timeout or self._send_timeout):
                 sent = await way.sender.send(row)
         except TryAgain as busy:
-            if busy.all:
-                self._closed_until[row.way] = self._clock() + self._pause(row, busy.after)
-            await self._later(row, busy, busy.after, failed=False)
+            await self._later(row, busy, self._close(row.way, busy) if busy.all else busy.after, failed=False)
         except Refused as refusal:
             await self._settle(row, way.sender, state="failed", error=str(refusal))
         except Exception as error:  # the edge of the senders: recorded on the row, retried, then failed visibly
@@ -188,7 +189,17 @@ class Outbox:
             else:
                 await self._later(row, error, None, failed=True)
         else:
+            self._in_vain.pop(row.way, None)
             await self._settle(row, way.sender, state="sent", platform_id=sent.platform_id, sent=sent.record)
+
+    def _close(self, way: str, busy: TryAgain) -> float:
+        """Nobody of this way is tried for so many seconds. It waits by its own tries: each row would begin anew."""
+        after = busy.after
+        if after is None:
+            after = backoff(self._in_vain[way], self._retry_base, _LONGEST_CLOSED).total_seconds()
+            self._in_vain[way] += 1
+        self._closed_until[way] = self._clock() + timedelta(seconds=after)
+        return after
 
     async def _later(self, row: OutboxRow, error: Exception, after: float | None, *, failed: bool) -> None:
         values = {

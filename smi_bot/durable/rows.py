@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.orm import aliased
 from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import BigKey, Database, Instant, Json
@@ -112,11 +111,9 @@ def due_heads(table: type[Laned], now: datetime, limit: int) -> sa.Select[Laned]
 
 
 def due_on_ways(now: datetime, ways: sa.ColumnElement[bool], limit: int) -> sa.Select[OutboxRow]:
-    """The due heads among effects of some ways; first those in whose lanes the most pressing waits."""
-    other = aliased(OutboxRow)
-    same_lane = (is_open(other), col(other.lane) == col(OutboxRow.lane))
-    pressing = sa.select(sa.func.max(other.priority)).where(*same_lane).correlate(OutboxRow).scalar_subquery()
-    return due_heads(OutboxRow, now, limit).where(ways).order_by(None).order_by(pressing.desc(), col(OutboxRow.id))
+    """The due heads among effects of some ways; the pressing ones first."""
+    heads = due_heads(OutboxRow, now, limit).where(ways).order_by(None)
+    return heads.order_by(col(OutboxRow.priority).desc(), col(OutboxRow.id))
 
 
 def next_due(table: type[Row], which: sa.ColumnElement[bool] | None = None) -> sa.Select[datetime | None]:
