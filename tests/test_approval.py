@@ -50,6 +50,7 @@ from smi_bot.library.approval import MEANING, canonical_hash, demo_key, demo_sig
 from smi_bot.library.library import REQUIRED_LABELS, REQUIRED_WORDINGS
 from smi_bot.library.model import Approval, Page, Product, Signer
 from smi_bot.library.signing import sign_with_demo_keys, write_approvals
+from smi_bot.plain_yaml import load_yaml
 from smi_bot.receiving import post_reply
 from smi_bot.settings import Settings
 
@@ -244,9 +245,7 @@ def in_memory(change: Callable[[str, Any], Any]) -> Library:
 
 
 def _yaml(text: str) -> dict[str, Any]:
-    from ruamel.yaml import YAML
-
-    return dict(YAML(typ="safe", pure=True).load(text))
+    return dict(load_yaml(text))
 
 
 def _front(text: str) -> dict[str, Any]:

@@ -134,7 +134,7 @@ def test_a_broken_file_is_named_with_its_field_and_the_mend(what, tmp_path):
     ("what", "expected"),
     [
         ("YAML that is none", "shelf.md: YAML: line 6: "),
-        ("a key given twice", 'duplicate key "version"'),
+        ("a key given twice", "'version' stands twice"),
         ("a field that is missing", "field label_version: is missing; add it"),
         ("a field nobody knows", "field colour: is not known; correct the name or remove it"),
         ("dates that do not follow each other", "effective, review_due and expires must follow each other"),

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from smi_bot.decision import ServiceKind
 from smi_bot.library.model import Product
+from smi_bot.plain_yaml import load_yaml
 from smi_bot.service import service_intent
 from smi_bot.text import read
 from smi_bot.triage import Rules, load_rules
@@ -18,7 +18,7 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.fixture(scope="module")
 def rules() -> Rules:
-    facts = YAML(typ="safe").load(ROOT / "responses" / "zelvanta" / "product.yaml")
+    facts = load_yaml((ROOT / "responses" / "zelvanta" / "product.yaml").read_text())
     return load_rules(ROOT / "responses" / "triage", Product.model_validate(facts))
 
 

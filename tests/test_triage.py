@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from ruamel.yaml import YAML
 
 from smi_bot.decision import PRECEDENCE, SAFETY, URGENT, Label, Triage
 from smi_bot.errors import LibraryError
 from smi_bot.library.model import Product
+from smi_bot.plain_yaml import load_yaml
 from smi_bot.text import read
 from smi_bot.triage import Rules, load_rules, triage
 
@@ -19,7 +19,7 @@ FOLDER = ROOT / "responses" / "triage"
 
 
 def product() -> Product:
-    return Product.model_validate(YAML(typ="safe").load(ROOT / "responses" / "zelvanta" / "product.yaml"))
+    return Product.model_validate(load_yaml((ROOT / "responses" / "zelvanta" / "product.yaml").read_text()))
 
 
 @pytest.fixture(scope="module")

@@ -8,12 +8,11 @@ from typing import Any, TypeVar
 
 from markdown_it import MarkdownIt
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from smi_bot.errors import LibraryError
 from smi_bot.library.library import Library, template_fault
 from smi_bot.library.model import Approval, Page, Product, Signer, StandardResponse, Wording
+from smi_bot.plain_yaml import YamlFault, load_yaml
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _SECTION = re.compile(r"^# +(.+?) *$", re.MULTILINE)
@@ -185,22 +184,14 @@ def _sections(path: Path, body: str) -> dict[str, str]:
 
 def _yaml(path: Path, text: str, above: int = 0) -> dict[str, Any]:
     """`above`: lines of the file before the YAML."""
-    # YAML 1.2 by ruamel: refuses a key given twice, and does not read the country code NO as false.
     try:
-        found = YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"line {mark.line + 1 + above}: " if mark else ""
-        raise LibraryError(f"{path}: YAML: {line}{_one_line(error.problem)}; correct it") from None
-    except (YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # what its constructors raise
-        raise LibraryError(f"{path}: YAML: {_one_line(error)}; correct it") from None
+        found = load_yaml(text)
+    except YamlFault as fault:
+        line = f"line {fault.line + above}: " if fault.line else ""
+        raise LibraryError(f"{path}: YAML: {line}{fault}; correct it") from None
     if not isinstance(found, dict):
         raise LibraryError(f"{path}: YAML: must be a list of 'key: value' lines")
     return found
-
-
-def _one_line(problem: object) -> str:
-    return " ".join(str(problem).split())[:300]
 
 
 def _yaml_model(path: Path, model: type[Content]) -> Content:

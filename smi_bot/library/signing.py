@@ -5,12 +5,11 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from ruamel.yaml import YAML
-
 from smi_bot.errors import NotApproved
 from smi_bot.library.approval import demo_key, demo_signers, sign, verified
 from smi_bot.library.library import Library
 from smi_bot.library.model import Approval, Signer
+from smi_bot.plain_yaml import dump_yaml
 
 _NOTE = "# Written by 'make sign-demo' with keys that anybody can derive: worthless by design.\n"
 
@@ -39,8 +38,4 @@ def write_approvals(path: Path, approvals: Sequence[Approval]) -> None:
 
 
 def _write_signers(path: Path, signers: Iterable[Signer]) -> None:
-    writer = YAML()
-    writer.width = 1000
-    with path.open("w", encoding="utf-8") as file:
-        file.write(_NOTE)
-        writer.dump({"signers": [signer.model_dump(mode="json") for signer in signers]}, file)
+    path.write_text(_NOTE + dump_yaml({"signers": [signer.model_dump(mode="json") for signer in signers]}), "utf-8")

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from smi_bot.decision import Label, ServiceKind
 from smi_bot.errors import LibraryError
+from smi_bot.plain_yaml import YamlFault, load_yaml
 
 Phrase = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]*$")]
@@ -102,12 +101,13 @@ class Languages(_Strict):
 def read_yaml(path: Path, model: type[Content]) -> Content:
     """Reads one file. Raises LibraryError naming file, field and mend."""
     try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
+        content = load_yaml(path.read_text(encoding="utf-8"))
         return model.model_validate(content if content is not None else {})
     except (OSError, UnicodeDecodeError) as error:
         raise LibraryError(f"{path}: cannot be read ({error}); restore the file in UTF-8") from error
-    except YAMLError as error:
-        raise LibraryError(f"{path}: is not YAML ({' '.join(str(error).split())[:200]}); correct the file") from error
+    except YamlFault as fault:
+        where = f", line {fault.line}" if fault.line else ""
+        raise LibraryError(f"{path}: is not YAML ({fault}{where}); correct the file") from fault
     except ValidationError as error:
         raise LibraryError(_first(path, error)) from error
 
