@@ -25,8 +25,8 @@ check: .venv/ready  ## style, types, import direction, content
 	$(BIN)/lint-imports
 	$(BIN)/smi-bot library check
 
-bench: .venv/ready  ## speed: decisions, durable path, idle cost
-	$(BIN)/python -m benchmarks
+bench: .venv/ready  ## speed: decisions, durable path, idle cost, the Slack desk under load
+	PYTHONPATH=tests $(BIN)/python -m benchmarks
 
 sign-demo: .venv/ready  ## re-sign responses/ with the worthless demo keys
 	$(BIN)/smi-bot library sign-demo

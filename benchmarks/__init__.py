@@ -1,1 +1,1 @@
-"""How fast decisions and the durable way are on this machine: `python -m benchmarks [--quick]`."""
+"""How fast decisions and the durable way are on this machine: `PYTHONPATH=tests python -m benchmarks [--quick]`."""

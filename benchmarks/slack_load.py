@@ -13,10 +13,10 @@ import time
 from bisect import bisect
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import datetime
+from itertools import cycle, pairwise
 from multiprocessing.connection import Connection
 from statistics import median
 from typing import Literal, NamedTuple
@@ -26,8 +26,9 @@ from pydantic import SecretStr
 from sqlmodel import col
 
 from benchmarks.figures import Figure, latencies
+from benchmarks.jumping import JumpingClock
 from benchmarks.requesters import running, settled
-from benchmarks.slack_people import Called, Card, Done, Place, Shown, live
+from benchmarks.slack_people import KEPT, Called, Card, Done, Place, Shown, live
 from escalation import sla, store
 from escalation.board import context
 from escalation.cards import card
@@ -37,8 +38,7 @@ from escalation.store import CaseEventRow, CaseRow
 from smi_bot.app import App
 from smi_bot.assistant import Knowledge
 from smi_bot.conversations import ConversationRow
-from smi_bot.durable.loop import CLOCK
-from smi_bot.durable.rows import OutboxRow, is_open
+from smi_bot.durable.rows import OutboxRow
 from smi_bot.inquiry import Inquiry
 from smi_bot.receiving import enqueue
 from smi_bot.settings import Settings
@@ -47,8 +47,6 @@ QUESTION = "Could you compare it to adalimumab in terms of safety and cost per y
 REPORT = "Since Tuesday I have had a rash on both arms and it itches terribly"
 ASK_EVERY = 2.0  # seconds between two new requesters
 _CHANNEL = "bench"
-_PACE = timedelta(seconds=1.5)  # whatever waits longer does not wait for the pace
-_LOOK = 0.01  # seconds between looks for what waits
 _PATIENCE = 600.0  # seconds until everything is shown, at the most
 
 Way = Literal["socket", "http"]
@@ -81,28 +79,8 @@ class Run(NamedTuple):
     told: list[str]  # to specialists, privately
 
 
-class JumpingClock:
-    """Goes as time goes, and jumps on demand."""
-
-    def __init__(self, beginning: datetime) -> None:
-        self._beginning = beginning
-        self._moments, self._ahead = [time.monotonic()], [timedelta()]
-
-    def __call__(self) -> datetime:
-        return self.at(time.monotonic())
-
-    def at(self, moment: float) -> datetime:
-        """What it showed at a monotonic time."""
-        ahead = self._ahead[max(0, bisect(self._moments, moment) - 1)]
-        return self._beginning + timedelta(seconds=moment - self._moments[0]) + ahead
-
-    def jump(self, how_far: timedelta) -> None:
-        self._moments.append(time.monotonic())
-        self._ahead.append(self._ahead[-1] + how_far)
-
-
 async def measure(
-    name: str, settings: Settings, beginning: datetime, knowledge: Knowledge, load: Load, way: Way
+    name: str, way: Way, settings: Settings, beginning: datetime, knowledge: Knowledge, load: Load
 ) -> AsyncIterator[Figure]:
     clock, address = JumpingClock(beginning), asyncio.get_running_loop().create_future()
     with _slack(beginning) as (pipe, place):
@@ -113,9 +91,9 @@ async def measure(
             run = await _run(app, clock, pipe, load.seconds)
             faults = await _faults(app, clock, run)
             waits = await _waits(app, clock, run)
-    for figure in _figures(f"slack ({name}, {way})", run, waits):
+    for figure in _figures(f"slack {name} {way}:", run, waits):
         yield figure
-    yield Figure(f"slack ({name}, {way}): failures", faults, "")
+    yield Figure(f"slack {name} {way}: failures", faults, "")
 
 
 @contextmanager
@@ -144,14 +122,17 @@ def _in_slack(settings: Settings, place: Place, way: Way) -> Settings:
 
 async def _open_cases(app: App, clock: JumpingClock, place: Place, count: int) -> None:
     """One in ten is a report; three in four are claimed. Returns when Slack shows it all."""
-    async with _hurried(app, clock):
-        for number in range(count):
-            await _ask(app, clock, f"old-{number}", is_report=number % 10 == 0)
-        await settled(app, _PATIENCE)
-        for number, case in enumerate((await _cases(app)).values()):
-            if number % 4:
-                async with app.database.transaction() as tx:
-                    await app.handoff.claim(tx, case, f"slack:{place.people[number % len(place.people)]}", clock())
+    for number in range(count):
+        await _ask(app, clock, f"old-{number}", is_report=number % 10 == 0)
+    with app.database.bell.ear() as ring:
+        while len(cases := await _cases(app)) < count:
+            await ring.wait()
+            ring.clear()
+    claimed = [case for number, case in enumerate(cases.values()) if number % 4]
+    for case, person in zip(claimed, cycle(place.people), strict=False):
+        async with app.database.transaction() as tx:
+            await app.handoff.claim(tx, case, f"slack:{person}", clock())
+    with clock.hurrying():
         await settled(app, _PATIENCE)
 
 
@@ -161,7 +142,7 @@ async def _run(app: App, clock: JumpingClock, pipe: Connection, seconds: float) 
     began, busy = time.perf_counter(), time.process_time()
     asked, done = await asyncio.gather(_new_requesters(app, clock, seconds), asyncio.to_thread(pipe.recv))
     busy = (time.process_time() - busy) / (time.perf_counter() - began)
-    async with _hurried(app, clock):
+    with clock.hurrying():
         await settled(app, _PATIENCE)
     pipe.send(None)
     shown = await asyncio.to_thread(pipe.recv)
@@ -180,36 +161,14 @@ async def _new_requesters(app: App, clock: JumpingClock, seconds: float) -> list
 async def _ask(app: App, clock: JumpingClock, who: str, *, is_report: bool) -> Asked:
     """Somebody who has been here before writes what is for a specialist."""
     at, conversation = time.monotonic(), f"{_CHANNEL}:{who}"
-    known = {"notice_version": 1, "audience": "patient", "audience_asked": True, "country_asked": True}
+    row = ConversationRow(id=conversation, channel=_CHANNEL, created_at=clock(), notice_version=1, audience="patient")
+    row.audience_asked = row.country_asked = True
     async with app.database.transaction() as tx:
-        tx.add(ConversationRow(id=conversation, channel=_CHANNEL, created_at=clock(), **known))
+        tx.add(row)
     text = REPORT if is_report else QUESTION
     inquiry = Inquiry(key=conversation, channel=_CHANNEL, conversation=conversation, sent_at=clock(), text=text)
     await enqueue(app.inbox, inquiry)
     return Asked(conversation, at, is_report)
-
-
-@asynccontextmanager
-async def _hurried(app: App, clock: JumpingClock) -> AsyncIterator[None]:
-    """Nothing waits for the pace within the block."""
-    hurrying = asyncio.create_task(_hurry(app, clock))
-    try:
-        yield
-    finally:
-        hurrying.cancel()
-        await asyncio.wait([hurrying])
-
-
-async def _hurry(app: App, clock: JumpingClock) -> None:
-    next_attempt = col(OutboxRow.next_attempt_at)
-    while True:
-        waiting = (is_open(OutboxRow), col(OutboxRow.attempts) > 0, next_attempt > clock())
-        async with app.database.reading() as tx:
-            due = (await tx.execute(sa.select(sa.func.min(next_attempt)).where(*waiting))).scalar()
-        if due is not None and timedelta() < (wait := due - clock()) <= _PACE:
-            clock.jump(wait)
-            app.database.bell.ring(CLOCK)
-        await asyncio.sleep(_LOOK)
 
 
 # --- what came of it
@@ -225,7 +184,7 @@ async def _cases(app: App) -> dict[str, int]:
 async def _events(app: App) -> Counter[str]:
     counts = sa.select(col(CaseEventRow.kind), sa.func.count()).group_by(col(CaseEventRow.kind))
     async with app.database.reading() as tx:
-        return Counter({kind: count for kind, count in await tx.execute(counts)})
+        return Counter(dict((await tx.execute(counts)).tuples().all()))
 
 
 async def _told(app: App) -> list[str]:
@@ -235,11 +194,11 @@ async def _told(app: App) -> list[str]:
 
 
 async def _faults(app: App, clock: JumpingClock, run: Run) -> int:
-    """Cards and threads that are not as they should be, notes nobody has, interactions and rows that failed."""
+    """Cards that are not as they should be, acts of which nobody knows, interactions and rows that failed."""
     expected = [await _expected(app, clock, case) for case in (await _cases(app)).values()]
     wrong = (Counter(expected) - Counter(run.shown.cards)).total() + abs(len(expected) - len(run.shown.cards))
-    refused = sum(text.startswith("This was not noted") for text in run.told)
-    lost = abs(run.done.kinds.get("note", 0) - run.events["noted"] - refused)
+    written = sum(run.done.kinds.get(act, 0) for act in KEPT)
+    lost = max(0, written - sum(run.events[kind] for kind in set(KEPT.values())) - len(run.told))
     return wrong + lost + run.done.troubled + run.shown.warnings + len(await app.not_ready())
 
 
@@ -263,22 +222,22 @@ async def _waits(app: App, clock: JumpingClock, run: Run) -> dict[bool, list[flo
 
 
 def _figures(name: str, run: Run, waits: dict[bool, list[float]]) -> Iterator[Figure]:
-    yield from latencies(f"{name}: ack", run.done.acks)
-    yield Figure(f"{name}: ack max", max(run.done.acks) * 1000, "ms")
-    yield Figure(f"{name}: interactions", (len(run.done.acks) - 1) / (run.done.ended - run.done.began), "a second")
+    yield from latencies(f"{name} ack", run.done.acks)
+    yield Figure(f"{name} ack max", max(run.done.acks) * 1000, "ms")
+    yield Figure(f"{name} interactions", (len(run.done.acks) - 1) / (run.done.ended - run.done.began), "a second")
     yield from _paces(name, run.done, run.shown.calls)
     later = [call for call in run.shown.calls if call.at >= run.done.began]
-    yield Figure(f"{name}: case events", run.events.total() / len(later), "a Slack call")
+    yield Figure(f"{name} case events", run.events.total() / len(later), "a Slack call")
     for what, seconds in (("safety", waits[True]), ("ordinary", waits[False])):
-        yield Figure(f"{name}: {what} card, median", median(seconds), "s")
-        yield Figure(f"{name}: {what} card, max", max(seconds), "s")
-    yield Figure(f"{name}: refused to a specialist", len(run.told), "")
-    yield Figure(f"{name}: own CPU", run.busy * 100, "% of a core")
+        yield Figure(f"{name} {what} card median", median(seconds), "s")
+        yield Figure(f"{name} {what} card max", max(seconds), "s")
+    yield Figure(f"{name} refused, privately", len(run.told), "")
+    yield Figure(f"{name} own CPU", run.busy * 100, "% of a core")
 
 
 def _paces(name: str, done: Done, calls: Sequence[Called]) -> Iterator[Figure]:
     """Of the calls to the channel in the measured time."""
     at = [call.at for call in calls if done.began <= call.at <= done.ended]
-    yield Figure(f"{name}: Slack calls", len(at) / (done.ended - done.began), "a second")
-    yield Figure(f"{name}: Slack calls, most", max(bisect(at, each + 1.0) - i for i, each in enumerate(at)), "in 1 s")
-    yield Figure(f"{name}: Slack calls, least gap", min(b - a for a, b in pairwise(at)), "s")
+    yield Figure(f"{name} Slack calls", len(at) / (done.ended - done.began), "a second")
+    yield Figure(f"{name} calls, most", max(bisect(at, each + 1.0) - i for i, each in enumerate(at)), "in 1 s")
+    yield Figure(f"{name} calls, least gap", min(b - a for a, b in pairwise(at)), "s")

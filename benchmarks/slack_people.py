@@ -33,6 +33,16 @@ _HABITS = {
     "note": 8,
     "send": 4,
 }
+#: What is kept of what specialists do, unless they are told why not: the kind of case event.
+KEPT = {
+    "note": "noted",
+    "send": "replied",
+    "reply_modal": "replied",
+    "label_modal": "labelled",
+    "close_modal": "closed",
+    "case_claim": "claimed",
+    "case_release": "released",
+}
 _REPLY = "Thank you for your question. Please keep to the leaflet, and call us if anything is unclear."
 _NOTE = "I am looking this up and will come back to it."
 
@@ -92,6 +102,7 @@ def live(pipe: Connection, beginning: datetime, began: float) -> None:
         pipe.send(_work(slack, people, seconds=pipe.recv()))
         pipe.recv()
         pipe.send(_look(slack))
+        pipe.poll(None)  # until the other side ends it
 
 
 def _work(slack: SlackApi, people: Sequence[Person], seconds: float) -> Done:

@@ -64,7 +64,8 @@ def load_yaml(text: str) -> Any:
         raise YamlFault(_one_line(error.problem), mark.line + 1 if mark else None) from None
     except YamlFault:
         raise
-    except (yaml.YAMLError, ValueError, LookupError, TypeError, RecursionError) as error:  # what its constructors raise
+    except (yaml.YAMLError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        # what its constructors raise: '!!timestamp 1', say
         raise YamlFault(_one_line(error), None) from None
 
 
@@ -95,7 +96,7 @@ def _refuse_deep(text: str) -> None:
     for event in yaml.parse(text, _Loader):
         depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
         if depth > _DEEPEST:
-            raise YamlFault("is nested too deeply", event.start_mark.line + 1)
+            raise YamlFault("is nested too deeply", event.start_mark.line + 1 if event.start_mark else None)
 
 
 def _note(node: Node, path: Path, found: dict[Path, int]) -> None:

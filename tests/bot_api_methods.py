@@ -5,7 +5,9 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from bot_api_world import Json, Place, Told, World, units
+from bot_api_refusals import Refusal, bad
+from bot_api_world import Place, Told, World, units
+from loopback import Json
 
 LONGEST = 4096  # UTF-16 code units of a message
 LARGEST = 20 * 2**20  # bytes of a file that a bot may fetch
@@ -29,22 +31,6 @@ ACTIONS = {"typing", "choose_sticker", "find_location"} | {
     *("upload_photo", "upload_document", "upload_video", "upload_voice", "upload_video_note"),
     *("record_video", "record_voice", "record_video_note"),
 }
-
-
-class Refusal(Exception):
-    """The Bot API's No."""
-
-    def __init__(self, code: int, description: str, outcome: str = "", **parameters: int) -> None:
-        super().__init__(description)
-        self.code = code
-        self.outcome = outcome or f"refused {code}"
-        self.answer: Json = {"ok": False, "error_code": code, "description": description}
-        if parameters:
-            self.answer["parameters"] = parameters
-
-
-def bad(why: str) -> Refusal:
-    return Refusal(400, f"Bad Request: {why}")
 
 
 # Messages

@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from bot_api_world import Json, Place, Told, World, units
+from bot_api_world import Place, Told, World, units
+from loopback import Json
 from serving import PNG
 
 RECOGNISED = {  # what Telegram marks by itself in what people type

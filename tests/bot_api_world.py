@@ -1,34 +1,16 @@
 """What is so on a Telegram of our own: who is there, what was written, and what the bot has not been told yet."""
 
-import asyncio
 import itertools
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from fakes import PATIENCE
-
-Json = dict[str, Any]
+from loopback import Changes, Json
 
 ON_REQUEST = {"chat_member", "message_reaction", "message_reaction_count"}  # updates that a bot gets only if it asks
-
-
-@dataclass
-class Call:
-    """One call of a method. `outcome`: open, ok, refused 400, 500, 429, dropped before, dropped after, gone, …"""
-
-    method: str
-    params: Json
-    at: float
-    outcome: str = "open"
-
-    @property
-    def chat_id(self) -> int | str | None:
-        return self.params.get("chat_id")
 
 
 @dataclass
@@ -76,10 +58,11 @@ class StoredFile:
     size: int  # as Telegram tells it; a test may claim more than there is
 
 
-class World:
-    """Tests and the server share it between threads: whatever changes it does so within `change()`."""
+class World(Changes):
+    """The people, their chats, and the bot's updates."""
 
-    def __init__(self, token: str, clock: Callable[[], datetime]) -> None:
+    def __init__(self, token: str, clock: Callable[[], datetime], **more: Any) -> None:
+        super().__init__(**more)
         self.token = token
         self.bot: Json = {"id": int(token.partition(":")[0]), "is_bot": True, "first_name": "SMI"}
         self.bot["username"] = "smi_test_bot"
@@ -95,69 +78,12 @@ class World:
         self.pending: list[Json] = []  # those the bot has not confirmed
         self.again: list[Json] = []  # those it is to get once more
         self.held: list[Json] = []  # those Telegram brings late
-        self.calls: list[Call] = []
         self._clock = clock
-        self._changed = threading.Condition()
-        self._ears: set[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = set()
         self._update_ids = itertools.count(700_000_001)
         self.numbers = itertools.count(1)
 
     def now(self) -> int:
         return int(self._clock().timestamp())
-
-    def called(self, method: str) -> list[Call]:
-        return [call for call in list(self.calls) if call.method == method]
-
-    # Changes, and waiting for them in a thread or in any event loop
-
-    @contextmanager
-    def change(self) -> Iterator[None]:
-        with self._changed:
-            yield
-            self._changed.notify_all()
-            for loop, ear in self._ears:
-                loop.call_soon_threadsafe(ear.set)
-
-    def wait(self, happened: Callable[[], object], timeout: float = PATIENCE) -> None:
-        """Waits, in a test that has no event loop, until something is so."""
-        with self._changed:
-            assert happened() or not _in_a_loop(), "this would hold up the event loop: await until() or will_hear()"
-            assert self._changed.wait_for(happened, timeout), self._in_vain(timeout)
-
-    async def until(self, happened: Callable[[], object], timeout: float = PATIENCE) -> None:
-        """Waits, in a test that has an event loop, until something is so."""
-        assert await self.comes_true(happened, timeout), self._in_vain(timeout)
-
-    async def comes_true(self, happened: Callable[[], object], timeout: float | None) -> bool:
-        try:
-            async with asyncio.timeout(timeout):
-                await self._comes_true(happened)
-        except TimeoutError:
-            return False
-        return True
-
-    async def _comes_true(self, happened: Callable[[], object]) -> None:
-        with self._ear() as event:
-            while True:
-                event.clear()
-                with self._changed:
-                    if happened():
-                        return
-                await event.wait()
-
-    @contextmanager
-    def _ear(self) -> Iterator[asyncio.Event]:
-        ear = (asyncio.get_running_loop(), asyncio.Event())
-        with self._changed:
-            self._ears.add(ear)
-        try:
-            yield ear[1]
-        finally:
-            with self._changed:
-                self._ears.discard(ear)
-
-    def _in_vain(self, timeout: float) -> str:
-        return f"not within {timeout} s; the bot's latest calls: {self.calls[-5:]}"
 
     # Updates
 
@@ -304,11 +230,3 @@ class Place:
 def units(text: str) -> int:
     """Its length as Telegram counts."""
     return len(text.encode("utf-16-le")) // 2
-
-
-def _in_a_loop() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True

@@ -4,25 +4,28 @@ It lives in its own thread so that a bot in this process, a bot in another one, 
 it alike. A test and the server share what is so: whatever changes it does so within `change()`.
 """
 
+import abc
 import asyncio
 import socket
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Self
 
 import uvicorn
-from bot_api_troubles import Broken, Connection, Cut, NoAnswer, Trouble
 from fakes import PATIENCE
+from loopback_troubles import Broken, Connection, Cut, NoAnswer, Trouble
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from uvicorn.server import ServerState
 
 Json = dict[str, Any]
+Gone = asyncio.Future[Any]  # done when whoever called goes away
+Ready = Callable[[Gone], Awaitable[None]]  # what a call waits for before it can be executed
 
 _LOOK = 0.05  # seconds between looks at what may be so without our being told: what the bot itself remembers
 
@@ -112,7 +115,7 @@ class Changes:
         return f"not within {timeout} s; the bot's latest calls: {latest}"
 
 
-class Loopback(Changes):
+class Loopback(Changes, abc.ABC):
     """The server. `on_call(method, when)` is asked "before" and "after" each execution, in the server's thread; where it
     answers True the connection ends: so a test can kill a bot just before its call is executed, or just after."""
 
@@ -165,8 +168,9 @@ class Loopback(Changes):
 
     # Serving
 
+    @abc.abstractmethod
     def _application(self) -> Starlette:
-        raise NotImplementedError
+        """What is called, each call by way of `_handle`."""
 
     @asynccontextmanager
     async def _beside(self) -> AsyncIterator[None]:
@@ -186,13 +190,15 @@ class Loopback(Changes):
         if state.tasks:  # each of them notices that whoever called has gone
             await asyncio.wait(state.tasks, timeout=1)
 
-    async def _handle(self, request: Request, call: Call, execute: Callable[[], Response]) -> Response:
+    async def _handle(
+        self, request: Request, call: Call, execute: Callable[[], Response], ready: Ready | None = None
+    ) -> Response:
         """Records a call whose body has been read, lets happen to it what is to happen, and answers it."""
         with self.change():
             self.calls.append(call)
-        gone: asyncio.Future[Any] = asyncio.ensure_future(request.receive())
+        gone: Gone = asyncio.ensure_future(request.receive())
         try:
-            answer, outcome = await self._answer(call, execute, gone), "ok"
+            answer, outcome = await self._answer(call, execute, ready, gone), "ok"
         except Refusal as no:
             answer, outcome = no.answer, str(no)
         except Cut as cut:
@@ -205,8 +211,10 @@ class Loopback(Changes):
             call.outcome = outcome
         return answer
 
-    async def _answer(self, call: Call, execute: Callable[[], Response], gone: asyncio.Future[Any]) -> Response:
+    async def _answer(self, call: Call, execute: Callable[[], Response], ready: Ready | None, gone: Gone) -> Response:
         trouble = await self._meets(call, gone)
+        if ready:
+            await ready(gone)
         with self.change():
             answer = execute()
         if self._hooked(call, "after") or trouble.kind == "drop after":
@@ -215,7 +223,7 @@ class Loopback(Changes):
 
     # Before a call is executed
 
-    async def _meets(self, call: Call, gone: asyncio.Future[Any]) -> Trouble:
+    async def _meets(self, call: Call, gone: Gone) -> Trouble:
         """Lets happen what is to happen to a call before it is executed; returns the trouble, part of which may be left."""
         if self._hooked(call, "before"):
             raise Cut("dropped before")
@@ -236,15 +244,18 @@ class Loopback(Changes):
                 raise self._refusal(trouble)
         return trouble
 
+    @abc.abstractmethod
     def _refusal(self, trouble: Trouble) -> Exception:
         """How this platform refuses."""
-        raise NotImplementedError
 
-    async def _hang(self, call: Call, gone: asyncio.Future[Any]) -> None:
-        """Raises Cut if whoever called goes away meanwhile."""
+    async def _hang(self, call: Call, gone: Gone) -> None:
         with self.change():
             call.outcome, before = "hanging", self._released
-        waiting = asyncio.create_task(self.comes_true(lambda: self._released > before, None))
+        await self._wait_beside(gone, lambda: self._released > before)
+
+    async def _wait_beside(self, gone: Gone, happened: Callable[[], object], timeout: float | None = None) -> None:
+        """Waits until something is so, or the time is up. Raises Cut if whoever called goes away meanwhile."""
+        waiting = asyncio.create_task(self.comes_true(happened, timeout))
         await asyncio.wait([waiting, gone], return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
         if gone.done():

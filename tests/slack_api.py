@@ -20,14 +20,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-import bot_api_troubles
 import httpx
+import loopback_troubles
 from loopback import Call, Json, Loopback
+from loopback_troubles import Limits
 from slack_api_answers import ResponseUrl, respond
 from slack_api_events import Happenings
 from slack_api_methods import METHODS, Method
 from slack_api_people import Person
-from slack_api_troubles import Limits, Trouble, refusal, refused
+from slack_api_troubles import Trouble, refusal, refused
 from slack_api_views import Trigger
 from slack_api_world import Channel, StoredFile
 from starlette.applications import Starlette
@@ -107,7 +108,7 @@ class SlackApi(Happenings, Loopback):
             for task in self._tasks:
                 task.cancel()
 
-    def _refusal(self, trouble: bot_api_troubles.Trouble) -> Exception:
+    def _refusal(self, trouble: loopback_troubles.Trouble) -> Exception:
         return refusal(trouble)
 
     async def _method(self, request: Request) -> Response:

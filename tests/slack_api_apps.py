@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
-from bot_api_troubles import Connection
+from loopback_troubles import Connection
 from slack_api import SlackApi
 from slack_bolt.adapter.asgi.async_handler import AsyncSlackRequestHandler as AsgiHandler
 from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler

@@ -6,7 +6,7 @@ from typing import Any
 from loopback import Json
 from slack_api_blocks import LARGEST, faults_of_blocks, faults_of_metadata, size
 from slack_api_events import Happenings
-from slack_api_troubles import invalid, refused
+from slack_api_troubles import invalid, rate_limited, refused
 from slack_api_world import Channel, Message
 
 LONGEST = 40_000  # characters of a new message's text; what is longer is cut off
@@ -19,8 +19,8 @@ CUT = {"response_metadata": {"warnings": ["message_truncated"]}, "warning": "mes
 def post_message(slack: Any, params: Json) -> Json:
     channel = writable(slack, params)
     message = _new(slack, channel, params)
-    if slack.message_limits:
-        slack.message_limits.check(channel.id)
+    if slack.message_limits and (wait := slack.message_limits.wait(channel.id)):
+        raise rate_limited(wait)
     slack.posted.append(message)
     slack.appears(message)
     cut = CUT if len(str(params.get("text"))) > LONGEST else {}

@@ -12,49 +12,37 @@ awaited unless a test wants to see it acknowledged; whatever the bot does is wai
 import asyncio
 import itertools
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import sqlalchemy as sa
 from bot_api import BotApi
-from fakes import PATIENCE, Clock, FakeChannel, FakeDesk
+from fakes import Clock, FakeChannel, FakeDesk
+from service import Served
 from serving import served
 from slack_api import SIGNING_SECRET, SlackApi
 from slack_api_people import Person
 from slack_api_world import Message, View
-from sqlmodel import SQLModel, col
 
 from escalation.case import Case
 from escalation.slack_manifest import SCOPES
-from smi_bot.app import App
 from smi_bot.assistant import Knowledge
 from smi_bot.conversations import ConversationRow
-from smi_bot.durable.loop import CLOCK
-from smi_bot.durable.rows import InboxRow, OutboxRow, is_open
 from smi_bot.inquiry import Attachment, Rendered
 from smi_bot.markup import to_styled
 
 WAYS = ("socket", "http")
 EVENTS = "/slack/events"
 
-_PACE = timedelta(seconds=1.5)  # a wait that is shorter than this is the pace of Slack or Telegram, or a first retry
-_LOOK = 0.02  # seconds between looks at what nobody rings for
-
-Row = TypeVar("Row", bound=SQLModel)
-
 
 @dataclass
-class SlackService:
-    """What a test of the Slack desk has in hand. `rao`, `lee`: two specialists; `url`: the service's own address."""
+class SlackService(Served):
+    """What a test of the Slack desk has in hand. `rao`, `lee`: two specialists."""
 
-    app: App
     slack: SlackApi
-    url: str
-    clock: Clock
     fake: FakeChannel
     local: FakeDesk
     rao: Person
@@ -62,38 +50,8 @@ class SlackService:
     telegram: BotApi | None = None
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
 
-    # Time
-
-    def later(self, **how_far: float) -> None:
-        """Time goes by, and whoever waited for it wakes: `later(hours=5)`."""
-        self.clock.advance(**how_far)
-        for topic in (CLOCK, "outbox", "inbox", "timers"):
-            self.app.database.bell.ring(topic)
-
-    async def until(self, happened: Callable[[], Awaitable[Any]]) -> Any:
-        """Waits until something in the database or in Slack is so; returns it."""
-        async with asyncio.timeout(PATIENCE):
-            with self.app.database.bell.ear() as event:
-                while True:
-                    event.clear()
-                    if found := await happened():
-                        return found
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK):
-                            await event.wait()
-
-    async def quiet(self) -> None:
-        """Waits until everything that anybody did is taken in and handled, and everything to be shown is shown."""
-        await self.until(self._is_quiet)
-
-    async def _is_quiet(self) -> bool:
-        if self.slack.undelivered or (self.telegram and self.telegram.undelivered):
-            return False
-        async with self.app.database.reading() as tx:
-            waiting = [
-                (await tx.execute(sa.select(t).where(is_open(t)).limit(1))).first() for t in (InboxRow, OutboxRow)
-            ]
-        return not any(waiting)
+    def is_underway(self) -> bool:
+        return bool(self.slack.undelivered or (self.telegram and self.telegram.undelivered))
 
     # Requesters
 
@@ -196,14 +154,6 @@ class SlackService:
         await self.slack.until(lambda: len(there()) >= times)
         return there()[-1]
 
-    # What is stored
-
-    async def rows(self, table: type[Row], *where: Any) -> Sequence[Row]:
-        """All rows of a table, or some, in the order in which they came."""
-        key = sa.inspect(table).primary_key[0]
-        async with self.app.database.reading() as tx:
-            return (await tx.execute(sa.select(table).where(*where).order_by(key))).scalars().all()
-
 
 @asynccontextmanager
 async def slack_service(
@@ -238,10 +188,10 @@ async def slack_service(
             fake = FakeChannel(app.inbox, clock, app.database.bell)
             app.join(fake)
             rao, lee = _people(slack)
-            desk = SlackService(app, slack, url, clock, fake, FakeDesk(app, clock), rao, lee, telegram)
+            desk = SlackService(app, url, clock, slack, fake, FakeDesk(app, clock), rao, lee, telegram)
             if way == "socket" and connected:
                 await slack.until(lambda: slack.sockets)
-            flowing = asyncio.create_task(_flow(desk)) if flows else None
+            flowing = asyncio.create_task(desk.flow()) if flows else None
             try:
                 yield desk
             finally:
@@ -255,17 +205,3 @@ def _people(slack: SlackApi) -> tuple[Person, Person]:
     there = [person for person in slack.people.values() if isinstance(person, Person)][:2]
     rao, lee = there if len(there) == 2 else (slack.person("Dr. Rao"), slack.person("Dr. Lee"))
     return rao, lee
-
-
-async def _flow(desk: SlackService) -> None:
-    """Jumps to the moment for which a message waits because of the pace. Nothing longer is jumped over: above all no
-    claim on what is being sent at this moment."""
-    next_attempt = col(OutboxRow.next_attempt_at)
-    while True:
-        # Not what is past already: it waits for its way to be open, and that is on another row.
-        waiting = (is_open(OutboxRow), col(OutboxRow.attempts) > 0, next_attempt > desk.clock())
-        async with desk.app.database.reading() as tx:
-            due = (await tx.execute(sa.select(sa.func.min(next_attempt)).where(*waiting))).scalar()
-        if due is not None and timedelta() < due - desk.clock() <= _PACE:
-            desk.later(seconds=(due - desk.clock()).total_seconds())
-        await asyncio.sleep(_LOOK)

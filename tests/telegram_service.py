@@ -9,11 +9,11 @@ People write in the test's own thread, so nothing they do is awaited; whatever t
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import ExitStack, asynccontextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 import pytest
@@ -21,7 +21,8 @@ import sqlalchemy as sa
 from bot_api import BotApi
 from bot_api_people import Person
 from bot_api_world import Told
-from fakes import PATIENCE, Clock, FakeDesk
+from fakes import Clock, FakeDesk
+from service import Served
 from serving import client, served
 from sqlmodel import SQLModel, col
 from telegram.ext._utils import networkloop
@@ -30,13 +31,11 @@ from channels import telegram as telegram_channel
 from channels.telegram import TelegramChannel
 from escalation.case import Case
 from smi_bot.addresses import Address, conversation_at
-from smi_bot.app import App
 from smi_bot.assistant import Knowledge
 from smi_bot.attachments import AttachmentRow
 from smi_bot.burst import inquiry_of
 from smi_bot.conversations import ConversationRow
-from smi_bot.durable.loop import CLOCK
-from smi_bot.durable.rows import InboxRow, OutboxRow, is_open
+from smi_bot.durable.rows import InboxRow, OutboxRow
 from smi_bot.inquiry import Inquiry
 
 PUBLIC = "https://bot.example"
@@ -44,21 +43,13 @@ WEBHOOK = f"{PUBLIC}/telegram"
 SECRET = "what-only-telegram-knows"
 WAYS = ("polling", "webhook")
 
-_PACE = timedelta(seconds=1.5)  # a wait that is shorter than this is Telegram's pace
-_LOOK = 0.02  # seconds between looks at what nobody rings for
-
-Row = TypeVar("Row", bound=SQLModel)
-
 
 @dataclass
-class TelegramService:
-    """What a Telegram test has in hand. `url`: the service's own address on loopback; `ann`: a first requester."""
+class TelegramService(Served):
+    """What a Telegram test has in hand. `ann`: a first requester."""
 
-    app: App
     api: BotApi
-    url: str
     desk: FakeDesk
-    clock: Clock
     ann: Person
 
     @property
@@ -77,38 +68,8 @@ class TelegramService:
             tx.add(ConversationRow(id=id, channel="telegram", created_at=self.clock(), **known))
         return person
 
-    # Time
-
-    def later(self, **how_far: float) -> None:
-        """Time goes by, and whoever waited for it wakes: `later(seconds=2)`."""
-        self.clock.advance(**how_far)
-        for topic in (CLOCK, "outbox"):
-            self.app.database.bell.ring(topic)
-
-    async def until(self, happened: Callable[[], Any]) -> Any:
-        """Waits until something in the database or at the Bot API is so; returns it. `happened` is awaited."""
-        async with asyncio.timeout(PATIENCE):
-            with self.app.database.bell.ear() as event:
-                while True:
-                    event.clear()
-                    if found := await happened():
-                        return found
-                    with suppress(TimeoutError):
-                        async with asyncio.timeout(_LOOK):
-                            await event.wait()
-
-    async def quiet(self) -> None:
-        """Waits until everything that was written is taken in and handled, and everything to be said is said."""
-        await self.until(self._is_quiet)
-
-    async def _is_quiet(self) -> bool:
-        if self.api.undelivered or self.channel._asides:
-            return False
-        async with self.app.database.reading() as tx:
-            waiting = [
-                (await tx.execute(sa.select(t).where(is_open(t)).limit(1))).first() for t in (InboxRow, OutboxRow)
-            ]
-        return not any(waiting)
+    def is_underway(self) -> bool:
+        return bool(self.api.undelivered or self.channel._asides)
 
     # What people are told
 
@@ -150,12 +111,6 @@ class TelegramService:
         return self.app.knowledge.library.title(entry, self.clock().date())
 
     # What is stored
-
-    async def rows(self, table: type[Row], *where: Any) -> Sequence[Row]:
-        """All rows of a table, or some, in the order in which they came."""
-        key = sa.inspect(table).primary_key[0]
-        async with self.app.database.reading() as tx:
-            return (await tx.execute(sa.select(table).where(*where).order_by(key))).scalars().all()
 
     async def inquiries(self, person: Person | None = None) -> list[Inquiry]:
         """What somebody said, as it was handed over."""
@@ -224,26 +179,14 @@ async def telegram_service(
         async with served(folder, knowledge, clock, **given | settings) as (app, url):
             api.hosts[PUBLIC] = url
             ann = next((p for p in api.chats.values() if isinstance(p, Person)), None) or api.person("Ann")
-            telegram = TelegramService(app, api, url, FakeDesk(app, clock), clock, ann)
-            flowing = asyncio.create_task(_flow(telegram)) if flows else None
+            telegram = TelegramService(app, url, clock, api, FakeDesk(app, clock), ann)
+            flowing = asyncio.create_task(telegram.flow(col(OutboxRow.way) == "delivery")) if flows else None
             try:
                 yield telegram
             finally:
                 if flowing:
                     flowing.cancel()
                     await asyncio.wait([flowing])
-
-
-async def _flow(telegram: TelegramService) -> None:
-    """Jumps to the moment for which a message waits because of the pace. Nothing longer is jumped over: not a retry,
-    not the rest of an album, and above all no claim on what is being sent at this moment."""
-    waiting = (is_open(OutboxRow), col(OutboxRow.way) == "delivery", col(OutboxRow.attempts) > 0)
-    while True:
-        async with telegram.app.database.reading() as tx:
-            due = (await tx.execute(sa.select(sa.func.min(OutboxRow.next_attempt_at)).where(*waiting))).scalar()
-        if due is not None and timedelta() < due - telegram.clock() <= _PACE:
-            telegram.later(seconds=(due - telegram.clock()).total_seconds())
-        await asyncio.sleep(_LOOK)
 
 
 def hurry(monkeypatch: pytest.MonkeyPatch, times: float = 50) -> None:

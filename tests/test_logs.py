@@ -14,8 +14,8 @@ from unittest import mock
 import pytest
 import sqlalchemy as sa
 from bot_api import TOKEN, BotApi
-from bot_api_troubles import Trouble
 from fakes import PATIENCE
+from loopback_troubles import Trouble
 from serving import PNG
 from telegram_service import SECRET, TelegramService, hurry, telegram_service
 
@@ -134,7 +134,7 @@ async def time_goes_by(telegram: TelegramService) -> str:
     """Until all that was tried again has come to an end."""
     said = ""
     async with asyncio.timeout(3 * PATIENCE):
-        while not await telegram._is_quiet():
+        while not await telegram.is_quiet():
             said += await readyz(telegram)
             await asyncio.sleep(0.1)  # whatever is on its way may arrive before its claim runs out
             telegram.later(minutes=1)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from any_card import CARDS, HOSTILE, without_space
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from slack_api_blocks import faults_of_view, options_faults
 from slack_api_forms import chosen, elements, find, state
-from test_slack_cards import ANN, CARDS, HOSTILE, MARKUP, a_card, nodes, texts, without_space
+from slack_cards import ANN, MARKUP, a_card, nodes, texts
 
 from escalation.cards import Card, CardLabel, CardSuggestion
 from escalation.case import DISPOSITIONS

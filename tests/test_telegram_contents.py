@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 import pytest
 import pytest_asyncio
 from bot_api_people import Person
-from bot_api_troubles import Trouble
+from loopback_troubles import Trouble
 from serving import FORGOT, PNG, RASH, Specialist
 from telegram_service import TelegramService, telegram_service
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from bot_api_people import Channel, Group, Writer
-from bot_api_troubles import Trouble
 from bot_api_world import Place
 from fakes import PATIENCE
+from loopback_troubles import Trouble
 from serving import FORGOT, PNG, RASH
 from telegram_service import TelegramService, telegram_service
 
@@ -43,7 +43,7 @@ async def invited(telegram: TelegramService, *places: Place, times: int = 1) -> 
     library = telegram.app.knowledge.library
     text, _ = library.wording_markdown(WordingPart(wording="invitation"), telegram.clock())
     for place in places:
-        calls = [call for call in telegram.api.calls if call.chat_id == place.id]
+        calls = [call for call in telegram.api.calls if call.params.get("chat_id") == place.id]
         assert [call.method for call in calls] == ["sendMessage"] * times, place.json
         assert place.typing == 0
         for told in place.told:

@@ -17,7 +17,8 @@ import pytest
 import sqlalchemy as sa
 from bot_api import BotApi
 from bot_api_people import Person
-from bot_api_world import Call, Told
+from bot_api_world import Told
+from loopback import Call
 from serving import FORGOT, PNG, RASH
 from sqlmodel import SQLModel
 from supervisor import LEASE, PATIENCE, Bot, Kills, Specialist, _forks_find_the_victim, books  # noqa: F401 (a fixture)

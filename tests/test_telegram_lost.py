@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from bot_api import BotApi
-from bot_api_troubles import Trouble
 from fakes import Clock
+from loopback_troubles import Trouble
 from serving import FORGOT, RASH
 from telegram_service import TelegramService, hurry, telegram_service
 

@@ -9,9 +9,9 @@ from unittest import mock
 import pytest
 import sqlalchemy as sa
 from bot_api import TOKEN, BotApi
-from bot_api_troubles import Trouble
 from commands import command
 from fakes import PATIENCE
+from loopback_troubles import Trouble
 from serving import FORGOT, PNG, RASH, Requester, client
 from sqlmodel import col
 from telegram_service import PUBLIC, WEBHOOK, TelegramService, hurry, telegram_service

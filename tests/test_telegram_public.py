@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 from bot_api_people import Channel, Group, Person
-from bot_api_troubles import Trouble
 from bot_api_world import Place
+from loopback_troubles import Trouble
 from serving import FORGOT, PNG, RASH
 from telegram_service import TelegramService, telegram_service
 

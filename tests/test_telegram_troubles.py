@@ -9,8 +9,8 @@ import pytest
 import sqlalchemy as sa
 from bot_api import BotApi
 from bot_api_people import Person
-from bot_api_troubles import Trouble
 from fakes import PATIENCE
+from loopback_troubles import Trouble
 from markupsafe import escape
 from serving import FORGOT, RASH, Requester, Specialist
 from sqlmodel import col

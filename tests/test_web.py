@@ -1,56 +1,22 @@
-"""The web chat without a browser: real HTTP and a real socket, and everything that a browser would never send."""
+"""The chat page over HTTP: headers, cookies, origins, everybody's words, health."""
 
 import asyncio
 import re
 import uuid
 from pathlib import Path
 
-import httpx
 import pytest
-import pytest_asyncio
 import sqlalchemy as sa
-from serving import FORGOT, PNG, RASH, Requester, Specialist, client, served
-from sqlalchemy.exc import OperationalError
-from sqlmodel import col
+from chat_page import ann, app, rao, service, url  # noqa: F401 (fixtures)
+from serving import PNG, RASH, Requester, Specialist, client, served
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from channels import web as web_channel
 from smi_bot.durable.rows import InboxRow
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
-
 HOSTILE = "<b>bold</b> **stars** {{ 7 * 7 }} {% if x %} [link](javascript:alert(1)) <script>alert(1)</script> & \"'"
 STATIC = Path(web_channel.__file__).parent / "web_static"
-PDF = b"%PDF-1.7\n" + b"x" * 500
-LIMIT = 2**20  # bytes of the largest file here
-
-
-@pytest_asyncio.fixture(loop_scope="module", scope="module")
-async def service(tmp_path_factory, knowledge):
-    async with served(tmp_path_factory.mktemp("web") / "data", knowledge, max_attachment_mb=1) as (app, url):
-        yield app, url
-
-
-@pytest.fixture
-def app(service):
-    return service[0]
-
-
-@pytest.fixture
-def url(service):
-    return service[1]
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def ann(url):
-    async with Requester(url) as requester:
-        yield requester
-
-
-@pytest_asyncio.fixture(loop_scope="module")
-async def rao(url):
-    async with Specialist(url) as specialist:
-        yield specialist
 
 
 # --- headers, cookies, hosts, origins
@@ -145,269 +111,6 @@ async def test_a_socket_without_our_cookie_is_refused(ann, cookie):
         await ann.line(cookie=cookie)
 
 
-# --- a message on its way
-
-
-async def test_a_question_is_answered_over_the_socket_with_its_source_and_buttons(ann):
-    await ann.says(FORGOT)
-    answer = await ann.hears("missed-dose, version 1, approved 2026-")
-    assert "References" in answer["html"]
-    assert [button["action"]["verb"] for button in answer["buttons"]] == ["helpful", "not-helpful", "specialist"]
-    await ann.presses(answer, "helpful")
-    await ann.hears("Thank you for letting us know")
-    assert [m["text"] for m in ann.messages.values() if m["from"] == "you"] == [FORGOT, "Yes, this helped"]
-
-
-async def test_a_message_is_accepted_only_after_its_row_is_committed(app, ann, monkeypatch):
-    accept, waiting, go_on = app.inbox.accept, asyncio.Event(), asyncio.Event()
-
-    async def slow(*args):
-        waiting.set()
-        await go_on.wait()
-        return await accept(*args)
-
-    monkeypatch.setattr(app.inbox, "accept", slow)
-    id = uuid.uuid4().hex
-    await ann.sends({"type": "message", "id": id, "text": FORGOT})
-    await waiting.wait()
-    with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.2):  # proves an absence: there is no event to wait for
-            await ann.gets("accepted")
-    assert await rows_of(app, id) == 0
-    go_on.set()
-    await ann.gets("accepted")
-    assert await rows_of(app, id) == 1
-
-
-async def test_while_the_database_is_away_nothing_is_accepted_and_nothing_is_lost(app, ann, monkeypatch):
-    accept, troubles = app.inbox.accept, [OperationalError("", {}, Exception())]
-
-    async def troubled(*args):
-        if troubles:
-            raise troubles.pop()
-        return await accept(*args)
-
-    monkeypatch.setattr(app.inbox, "accept", troubled)
-    id = await ann.says(FORGOT)
-    assert troubles == []
-    assert await rows_of(app, id) == 1
-
-
-async def test_a_page_whose_history_cannot_be_read_is_sent_away_and_comes_back(app, ann, monkeypatch):
-    look, troubles = app.web._look, [OSError()]
-
-    async def troubled(conversation):
-        if troubles:
-            raise troubles.pop()
-        return await look(conversation)
-
-    monkeypatch.setattr(app.web, "_look", troubled)
-    await ann.sends({"type": "message", "id": uuid.uuid4().hex, "text": FORGOT})
-    with pytest.raises(ConnectionClosed):
-        await ann.gets("never")
-    await ann.comes()
-    await ann.hears("missed-dose, version 1")
-
-
-async def test_the_same_message_eleven_times_is_one_message(app, ann):
-    id = uuid.uuid4().hex
-    for _ in range(11):
-        await ann.says(FORGOT, id=id)
-    await ann.hears("missed-dose, version 1")
-    await ann.comes()
-    assert await rows_of(app, id) == 1
-    assert [m["id"] for m in ann.messages.values() if m["from"] == "you"] == [id]
-    assert len(ann.told("missed-dose, version 1")) == 1
-
-
-async def test_the_same_id_of_two_people_is_two_messages(app, ann, url):
-    id = uuid.uuid4().hex
-    async with Requester(url) as bob:
-        await ann.says(FORGOT, id=id)
-        await bob.says(FORGOT, id=id)
-    assert await rows_of(app, id) == 2
-
-
-async def test_history_after_a_reconnect_is_whole_in_order_and_only_ones_own(ann, url):
-    await ann.says(FORGOT)
-    await ann.hears("Are you a patient or caregiver")
-    before = ann.messages
-    await ann.leaves()
-    history = await ann.comes()
-    assert {message["id"]: message for message in history["messages"]} == before
-    numbers = [message["seq"] for message in history["messages"]]
-    assert numbers == sorted(numbers)
-    assert history["messages"][0]["text"] == FORGOT
-    async with Requester(url) as bob:
-        assert bob.messages == {}
-
-
-async def test_a_second_page_of_the_same_person_shows_the_same(ann, url):
-    async with Requester(url) as other:
-        other.http.cookies = httpx.Cookies({"smi": ann.http.cookies["smi"]})
-        await other.comes()
-        await ann.says(FORGOT)
-        await other.hears("missed-dose, version 1")
-
-
-# --- frames that no page of ours sends
-
-
-@pytest.mark.parametrize(
-    "frame",
-    [
-        "",
-        "null",
-        "[]",
-        "{",
-        "\x00",
-        "{}",
-        '{"type": "none"}',
-        '{"type": ["message"]}',
-        '{"type": "message"}',
-        '{"type": "message", "id": "short"}',
-        '{"type": "message", "id": "../../etc/passwd", "text": "x"}',
-        '{"type": "message", "id": "long-enough", "text": 7}',
-        '{"type": "message", "id": "long-enough", "text": "\\ud800"}',
-        '{"type": "press", "id": "long-enough"}',
-        '{"type": "press", "id": "long-enough", "action": {"verb": "shout"}}',
-        '{"type": "press", "id": "long-enough", "action": {"verb": "answer", "value": "<script>"}}',
-        '{"type": "seen", "replies": "all"}',
-        "[" * 100_000,
-    ],
-)
-async def test_a_malformed_frame_is_refused_and_the_line_goes_on(ann, frame):
-    await ann.sends(frame)
-    assert (await ann.gets("refused"))["label"] == "refused"
-    await ann.says(FORGOT)
-
-
-async def test_a_refused_message_is_named_so_that_the_page_can_tell_which(ann):
-    id = uuid.uuid4().hex
-    await ann.sends({"type": "message", "id": id, "text": "x", "attachments": ["file"] * 11})
-    refused = await ann.gets("refused")
-    assert refused["id"] == id
-
-
-async def test_an_endless_message_is_refused_with_its_label(ann):
-    id = uuid.uuid4().hex
-    await ann.sends({"type": "message", "id": id, "text": "x" * 200_001})
-    assert await ann.gets("refused") == {"type": "refused", "id": id, "label": "too-long"}
-
-
-@pytest.mark.parametrize("frame", [b"\x00\xff" * 10, b"{}", "x" * (2**20 + 1)])
-async def test_a_binary_or_huge_frame_closes_its_own_line_only(ann, url, frame):
-    async with Requester(url) as bob:
-        await bob.sends(frame)
-        with pytest.raises(ConnectionClosed):
-            await bob.gets("never")
-        await ann.says(FORGOT)
-        await ann.hears("missed-dose, version 1")
-        await bob.comes()
-        await bob.says(FORGOT)
-
-
-async def test_a_hundred_silent_sockets_stall_nobody(ann, url):
-    others = await asyncio.gather(*(ann.line() for _ in range(100)))
-    await ann.says(FORGOT)
-    await ann.hears("missed-dose, version 1")
-    await asyncio.gather(*(other.close() for other in others))
-
-
-async def test_replies_told_as_seen_by_somebody_else_stay_unseen(ann, url, rao):
-    words = uuid.uuid4().hex
-    await ann.says(f"{RASH} {words}")
-    case = await rao.sees(words)
-    await rao.does("claim", case)
-    await rao.does("reply", case, text="Please rest.")
-    reply = await ann.hears("Please rest.")
-    async with Requester(url) as bob:
-        await bob.sends({"type": "seen", "replies": [reply["id"]]})
-        await bob.says(FORGOT)  # what came before it is handled
-    assert "Delivered" not in await rao.card(case)
-    await ann.sends({"type": "seen", "replies": [reply["id"], "no-such-reply"]})
-    await rao.sees("Delivered", case=case)
-
-
-# --- files
-
-
-async def test_a_file_of_ones_own_can_be_sent_and_fetched_as_a_download(ann):
-    kept = (await ann.uploads(PNG, "../a leaflet?.png")).json()
-    assert (kept["media_type"], kept["size"]) == ("image/png", len(PNG))
-    answer = await ann.http.get(f"/chat/attachments/{kept['id']}")
-    assert (answer.status_code, answer.content) == (200, PNG)
-    assert answer.headers["content-disposition"].startswith("attachment")
-    assert answer.headers["cache-control"] == "private, no-store"
-    id = await ann.says("see the picture", files=(kept["id"],))
-    await ann.comes()
-    assert [file["name"] for file in ann.messages[id]["attachments"]] == ["../a leaflet?.png"]
-
-
-async def test_other_peoples_files_are_not_found(ann, url):
-    kept = (await ann.uploads()).json()
-    async with Requester(url) as bob, client(url) as nobody:
-        for http in (bob.http, nobody):
-            assert (await http.get(f"/chat/attachments/{kept['id']}")).status_code == 404
-        id = await bob.says("mine now", files=(kept["id"],))
-        await bob.comes()
-        assert bob.messages[id]["attachments"] == []
-    assert (await ann.http.get(f"/chat/attachments/{kept['id']}")).status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("content", "status", "label"),
-    [
-        (b"<html><script>alert(1)</script>", 415, "file-type"),
-        (b"", 415, "file-type"),
-        (b"MZ\x90\x00", 415, "file-type"),
-        (PNG + b"x" * (LIMIT + 20_000), 413, "file-too-big"),  # by its declared length, unread
-        (PNG + b"x" * (LIMIT + 1 - len(PNG)), 413, "file-too-big"),
-    ],
-)
-async def test_a_file_of_the_wrong_type_or_size_is_refused_with_its_label(ann, knowledge, content, status, label):
-    answer = await ann.uploads(content, "photo.png")
-    assert (answer.status_code, answer.json()) == (status, {"label": label})
-    assert label in knowledge.library.page.labels
-
-
-async def test_the_largest_file_and_each_allowed_type_are_taken(ann):
-    assert (await ann.uploads(PNG + b"x" * (LIMIT - len(PNG)))).status_code == 201
-    assert (await ann.uploads(PDF, "leaflet.pdf")).json()["media_type"] == "application/pdf"
-
-
-async def test_an_upload_that_is_not_from_our_page_is_refused(ann, url):
-    files = {"file": ("a.png", PNG, "image/png")}
-    asked_by_us = {"X-Requested-With": "smi-bot"}
-    assert (await ann.http.post("/chat/attachments", files=files)).status_code == 403
-    async with client(url) as http:
-        assert (await http.post("/chat/attachments", files=files, headers=asked_by_us)).status_code == 403
-
-
-@pytest.mark.parametrize(
-    ("type", "body"),
-    [
-        ("multipart/form-data", b"x"),
-        ("multipart/form-data; boundary=x", b"--x\r\nbroken"),
-        ("multipart/form-data; boundary=x", b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\ntext\r\n--x--'),
-        ("application/x-www-form-urlencoded", b"file=text"),
-        ("text/plain", b"file"),
-        ("", b""),
-    ],
-)
-async def test_a_malformed_upload_is_a_bad_request(ann, type, body):
-    headers = {"X-Requested-With": "smi-bot", "Content-Type": type}
-    assert (await ann.http.post("/chat/attachments", content=body, headers=headers)).status_code == 400
-
-
-async def test_an_upload_without_a_length_is_refused_unread(ann):
-    async def endless():
-        yield b"--x\r\n"
-
-    headers = {"X-Requested-With": "smi-bot", "Content-Type": "multipart/form-data; boundary=x"}
-    assert (await ann.http.post("/chat/attachments", content=endless(), headers=headers)).status_code == 411
-
-
 # --- everybody's words are words
 
 
@@ -496,9 +199,3 @@ def unescaped(html: str) -> str:
     from html import unescape
 
     return unescape(html)
-
-
-async def rows_of(app, id: str) -> int:
-    async with app.database.reading() as tx:
-        found = sa.select(sa.func.count()).select_from(InboxRow).where(col(InboxRow.key).endswith(f":{id}"))
-        return (await tx.execute(found)).scalar_one()

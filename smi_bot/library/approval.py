@@ -8,13 +8,14 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from itertools import combinations
+from typing import Literal
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import BaseModel
 
 from smi_bot.errors import NotApproved
-from smi_bot.library.model import Approval, Signer
+from smi_bot.library.model import Approval, Signer, Stop
 
 MEANING = "I have reviewed this text and approve it for use."
 
@@ -46,8 +47,54 @@ def sign(
         meaning=MEANING,
         signature="-",
     )
-    signature = base64.b64encode(key.sign(_signed_bytes(approval))).decode()
-    return approval.model_copy(update={"signature": signature})
+    return approval.model_copy(update={"signature": _signature(approval, key)})
+
+
+def stop(
+    document: str,
+    version: int,
+    kind: Literal["suspended", "withdrawn"],
+    reason: str,
+    signer: Signer,
+    key: Ed25519PrivateKey,
+    at: datetime,
+) -> Stop:
+    """A suspension or a withdrawal of one version of one document."""
+    order = Stop(
+        document=document,
+        version=version,
+        kind=kind,
+        reason=reason,
+        signer=signer.id,
+        role=signer.role,
+        at=at.isoformat(),
+        signature="-",
+    )
+    return order.model_copy(update={"signature": _signature(order, key)})
+
+
+def _signature(unsigned: Approval | Stop, key: Ed25519PrivateKey) -> str:
+    return base64.b64encode(key.sign(_signed_bytes(unsigned))).decode()
+
+
+def counting(
+    content: BaseModel,
+    document: str,
+    version: int,
+    approvals: Sequence[Approval],
+    signers: Mapping[str, Signer],
+    stops: Sequence[Stop] = (),
+) -> list[Approval]:
+    """The genuine approvals of just this text that nobody stopped since."""
+    expected = (document, version, canonical_hash(content))
+    since = max((datetime.fromisoformat(stop.at) for stop in stops_of(version, stops)), default=None)
+    return [
+        approval
+        for approval in approvals
+        if (approval.document, approval.version, approval.hash) == expected
+        and is_genuine(approval, signers)
+        and (since is None or datetime.fromisoformat(approval.at) > since)
+    ]
 
 
 def verified(
@@ -57,20 +104,38 @@ def verified(
     last_author: str,
     approvals: Sequence[Approval],
     signers: Mapping[str, Signer],
+    stops: Sequence[Stop] = (),
 ) -> tuple[Approval, ...]:
     """The approvals that count. Raises NotApproved unless two people in two roles, neither the author, signed this."""
-    expected = (document, version, canonical_hash(content))
-    valid = [
-        approval
-        for approval in approvals
-        if (approval.document, approval.version, approval.hash) == expected and _is_genuine(approval, signers)
-    ]
+    effective = stops_of(version, stops)
+    if withdrawal := next((stop for stop in effective if stop.kind == "withdrawn"), None):
+        raise NotApproved(
+            f"{document} v{version}: was withdrawn on {withdrawal.at[:10]} ({withdrawal.reason});"
+            " a new version must be approved"
+        )
+    valid = counting(content, document, version, approvals, signers, stops)
     people = [signers[approval.signer] for approval in valid]
     if _person(last_author) in {_person(signer.name) for signer in people}:
         raise NotApproved(f"{document}: its last author signed it; somebody else must")
     if not any(_independent(one, other) for one, other in combinations(people, 2)):
+        if effective:
+            raise NotApproved(
+                f"{document} v{version}: is suspended since {effective[-1].at[:10]} ({effective[-1].reason});"
+                " two people must approve it again"
+            )
         raise NotApproved(f"{document} v{version}: needs the signatures of two people in two roles; have it approved")
     return tuple(valid)
+
+
+def stops_of(version: int, stops: Sequence[Stop]) -> list[Stop]:
+    """Those that hold for a version, in their order. A withdrawn version takes all before it along.
+
+    A stop that nobody can verify stops too: in doubt, nothing is sent. `check` names it.
+    """
+    return sorted(
+        (stop for stop in stops if stop.version == version or (stop.kind == "withdrawn" and stop.version > version)),
+        key=lambda stop: datetime.fromisoformat(stop.at),
+    )
 
 
 def _independent(one: Signer, other: Signer) -> bool:
@@ -83,20 +148,21 @@ def _person(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _is_genuine(approval: Approval, signers: Mapping[str, Signer]) -> bool:
-    signer = signers.get(approval.signer)
-    if signer is None or signer.role != approval.role or approval.meaning != MEANING:
+def is_genuine(signed: Approval | Stop, signers: Mapping[str, Signer]) -> bool:
+    """Whether somebody whom the library trusts signed this."""
+    signer = signers.get(signed.signer)
+    if signer is None or signer.role != signed.role or (isinstance(signed, Approval) and signed.meaning != MEANING):
         return False
     try:
         key = Ed25519PublicKey.from_public_bytes(base64.b64decode(signer.public_key, validate=True))
-        key.verify(base64.b64decode(approval.signature, validate=True), _signed_bytes(approval))
+        key.verify(base64.b64decode(signed.signature, validate=True), _signed_bytes(signed))
     except (InvalidSignature, ValueError, binascii.Error):
         return False
     return True
 
 
-def _signed_bytes(approval: Approval) -> bytes:
-    return json.dumps(approval.model_dump(exclude={"signature"}), sort_keys=True, separators=(",", ":")).encode()
+def _signed_bytes(signed: Approval | Stop) -> bytes:
+    return json.dumps(signed.model_dump(exclude={"signature"}), sort_keys=True, separators=(",", ":")).encode()
 
 
 def demo_key(signer: str) -> Ed25519PrivateKey:

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from smi_bot.errors import LibraryError, NotApproved
 from smi_bot.inquiry import Audience, EntryPart, WordingPart
 from smi_bot.library.approval import canonical_hash, is_demo, verified
-from smi_bot.library.model import Approval, Contact, Page, Product, Signer, StandardResponse, Wording
+from smi_bot.library.model import Approval, Contact, Page, Product, Signer, StandardResponse, Stop, Wording
 
 #: Contacts of requesters outside every label region, or whose country is unknown.
 ELSEWHERE = "OTHER"
@@ -52,6 +52,7 @@ class Library:
     pages: Mapping[str, Page] = field(default_factory=dict)  # by language; the English one is whole
     approvals: Mapping[str, tuple[Approval, ...]] = field(default_factory=dict)
     signers: Mapping[str, Signer] = field(default_factory=dict)
+    stops: Mapping[str, tuple[Stop, ...]] = field(default_factory=dict)  # by document, as approvals
     drafts: bool = False
 
     @property
@@ -80,8 +81,8 @@ class Library:
         """The signatures under a document. Raises NotApproved."""
         if self.drafts:
             return ()
-        approvals = self.approvals.get(document, ())
-        return verified(content, document, content.version, content.last_author, approvals, self.signers)
+        approvals, stops = self.approvals.get(document, ()), self.stops.get(document, ())
+        return verified(content, document, content.version, content.last_author, approvals, self.signers, stops)
 
     def unapproved(self) -> Mapping[str, str]:
         """Documents that are not approved, and why."""

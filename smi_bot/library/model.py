@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
@@ -34,6 +34,16 @@ def _one_spelling(key: str) -> str:
     return key
 
 
+def _moment(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:
+        raise ValueError("names no time zone; write it by a command of 'smi-bot library' again")
+    return text
+
+
+#: As it was signed: ISO 8601 with its offset.
+Moment = Annotated[Line, AfterValidator(_moment)]
+
+
 class _Content(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -60,6 +70,10 @@ class _Dated(_Content):
         return self.effective <= today < self.expires
 
 
+#: The section of a longer text, sent to HCPs who ask for it.
+LONG = "hcp long"
+
+
 class NearMiss(_Content):
     """A look-alike question that must not get this answer, and the entry or label it belongs to."""
 
@@ -68,7 +82,7 @@ class NearMiss(_Content):
 
 
 class StandardResponse(_Dated):
-    """An entry of the library. `sections` maps `patient`, `hcp EU`, `safety` … to approved Markdown."""
+    """An entry of the library. `sections` maps `patient`, `hcp EU`, `safety`, `hcp long` … to approved Markdown."""
 
     product: Identifier
     title: Line
@@ -87,6 +101,7 @@ class StandardResponse(_Dated):
             for region in self.regions:
                 reachable |= {f"{audience} {region}", audience}
                 reachable |= {f"safety {audience} {region}", f"safety {region}", f"safety {audience}", "safety"}
+                reachable |= {f"{LONG} {region}", LONG} if audience == "hcp" else set()
                 self._section(audience, region)
         if unreachable := sorted(set(self.sections) - reachable):
             raise ValueError(f"section '# {unreachable[0]}' is never shown; rename it or extend audiences and regions")
@@ -98,6 +113,10 @@ class StandardResponse(_Dated):
         An unknown region gets a text only if it is the same in all regions.
         """
         return self._variant(audience, region, self._section)
+
+    def long_text(self, audience: Audience, region: str | None) -> str | None:
+        """The longer text for HCPs, or None where there is none, or where it is not certain which."""
+        return self._variant(audience, region, self._long_section) or None if audience == "hcp" else None
 
     def has_one_safety(self, audience: Audience, region: str | None) -> bool:
         """Whether it is certain which safety text belongs: with an unknown region, only if all have the same."""
@@ -119,6 +138,9 @@ class StandardResponse(_Dated):
             if name in self.sections:
                 return self.sections[name]
         raise ValueError(f"there is no text for {audience} in {region}; add a section '# {audience}'")
+
+    def _long_section(self, audience: str, region: str) -> str:
+        return next((self.sections[name] for name in (f"{LONG} {region}", LONG) if name in self.sections), "")
 
     def _safety_section(self, audience: str, region: str) -> str:
         names = (f"safety {audience} {region}", f"safety {region}", f"safety {audience}", "safety")
@@ -202,6 +224,22 @@ class Approval(_Content):
     hash: Line  # sha256 of the canonical form, hexadecimal
     signer: Identifier
     role: Line
-    at: Line  # ISO 8601, UTC
+    at: Moment
     meaning: Line
+    signature: Line  # base64
+
+
+class Stop(_Content):
+    """A signed order that one version of a document is not to be sent any more; one signature is enough.
+
+    A suspension ends when two people approve the same text again; what was withdrawn needs a new version.
+    """
+
+    document: Line
+    version: int
+    kind: Literal["suspended", "withdrawn"]
+    reason: Line
+    signer: Identifier
+    role: Line
+    at: Moment
     signature: Line  # base64

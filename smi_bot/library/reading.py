@@ -11,7 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from smi_bot.errors import LibraryError
 from smi_bot.library.library import Library, template_fault
-from smi_bot.library.model import Approval, Page, Product, Signer, StandardResponse, Wording
+from smi_bot.library.model import Approval, Page, Product, Signer, StandardResponse, Stop, Wording
 from smi_bot.plain_yaml import YamlFault, load_yaml
 
 _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
@@ -20,6 +20,7 @@ _TEMPLATE_MARK = re.compile(r"\{[{%#]")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})  # as smi_bot.markup reads it
 
 Content = TypeVar("Content", bound=BaseModel)
+Signed = TypeVar("Signed", Approval, Stop)
 
 
 def read_library(folder: Path, signers: Path | None = None, *, drafts: bool = False) -> Library:
@@ -42,7 +43,8 @@ def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> 
     texts = {path: _attempt(problems, _read_wording, path) for path in sorted(folder.glob("wording/*.md.j2"))}
     pages = {path: _attempt(problems, _read_page, path) for path in sorted(folder.glob("wording/page*.yaml"))}
     people = _attempt(problems, _read_signers, signers) if signers.exists() else ()
-    approvals = _attempt(problems, _read_approvals, folder / "approvals")
+    approvals = _attempt(problems, _read_signed, folder / "approvals", Approval)
+    stops = _attempt(problems, _read_signed, folder / "stops", Stop)
     found = {path: entry for path, entry in entries if entry}
     labels = {path: page for path, page in pages.items() if page}
     wordings = {path: wording for path, wording in texts.items() if wording}
@@ -56,12 +58,13 @@ def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> 
         pages={page.language: page for page in labels.values()},
         approvals=approvals or {},
         signers={signer.id: signer for signer in people or ()},
+        stops=stops or {},
         drafts=drafts,
     )
 
 
 def _entry_files(folder: Path) -> Iterator[Path]:
-    skip = {"wording", "approvals", "triage"}
+    skip = {"wording", "approvals", "stops", "triage"}
     for path in sorted(folder.glob("*/*.md")):
         if path.parent.name not in skip:
             yield path
@@ -122,21 +125,24 @@ def _read_signers(path: Path) -> tuple[Signer, ...]:
     return signers
 
 
-def _read_approvals(folder: Path) -> dict[str, tuple[Approval, ...]]:
-    approvals: dict[str, tuple[Approval, ...]] = {}
+def _read_signed(folder: Path, model: type[Signed]) -> dict[str, tuple[Signed, ...]]:
+    """By document: a file for each."""
+    found: dict[str, tuple[Signed, ...]] = {}
     for path in sorted(folder.glob("**/*.json")):
         document = path.relative_to(folder).as_posix().removesuffix(".json")
-        approvals[document] = tuple(_validated(path, each, Approval) for each in _json_list(path))
-    return approvals
+        found[document] = tuple(_validated(path, each, model) for each in _json_list(path))
+        if any(each.document != document for each in found[document] if isinstance(each, Stop)):
+            raise LibraryError(f"{path}: field document: is not '{document}'; write it by 'smi-bot library withdraw'")
+    return found
 
 
 def _json_list(path: Path) -> list[Any]:
     try:
         found = json.loads(_text(path))
     except (ValueError, RecursionError) as error:
-        raise LibraryError(f"{path}: JSON: {error}; have the text approved again") from None
+        raise LibraryError(f"{path}: JSON: {error}; write it by a command of 'smi-bot library' again") from None
     if not isinstance(found, list):
-        raise LibraryError(f"{path}: JSON: must be a list of approvals; have the text approved again")
+        raise LibraryError(f"{path}: JSON: must be a list; write it by a command of 'smi-bot library' again")
     return found
 
 

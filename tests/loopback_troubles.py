@@ -1,4 +1,4 @@
-"""What can befall a call: errors, broken and hanging connections, outages, flood control."""
+"""What can befall a call on loopback, of whatever platform: broken and hanging connections, outages, too many calls."""
 
 import asyncio
 import math
@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Self
 
-from bot_api_methods import Refusal
 from starlette.responses import HTMLResponse, Response
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -46,7 +45,7 @@ class Trouble:
 
     @classmethod
     def garbage(cls, code: int = 200) -> Self:
-        """Not executed, and answered with a page of HTML, as something on the way to Telegram might."""
+        """Not executed, and answered with a page of HTML, as something on the way to a platform might."""
         return cls("garbage", code)
 
 
@@ -55,22 +54,24 @@ class Cut(Exception):
 
 
 class Limits:
-    """Telegram's flood control: so many messages a second in each chat, after a burst, and in all chats together."""
+    """Flood control: so many messages a second in each place, after a burst, and in all places together."""
 
-    def __init__(self, per_chat: float, overall: int, burst: int) -> None:
-        self._windows = {"each": (burst, burst / per_chat), "all": (overall, 1.0)}
+    def __init__(self, each: float, burst: int, overall: int = 10_000) -> None:
+        self._windows = {"each": (burst, burst / each), "all": (overall, 1.0)}
         self._sent: defaultdict[object, deque[float]] = defaultdict(deque)
 
-    def check(self, chat: object) -> None:
+    def wait(self, place: object) -> int:
+        """Seconds to wait before another message; 0 where it may be sent, and then it counts."""
         now = time.monotonic()
-        for key, (most, seconds) in ((chat, self._windows["each"]), (None, self._windows["all"])):
+        for key, (most, seconds) in ((place, self._windows["each"]), (None, self._windows["all"])):
             sent = self._sent[key]
             while sent and sent[0] <= now - seconds:
                 sent.popleft()
             if len(sent) >= most:
-                raise too_many(math.ceil(sent[0] + seconds - now))
-        for key in (chat, None):
+                return math.ceil(sent[0] + seconds - now)
+        for key in (place, None):
             self._sent[key].append(now)
+        return 0
 
 
 class Connection(H11Protocol):
@@ -98,13 +99,3 @@ class Broken(Exception):
     def __init__(self, outcome: str, status: int) -> None:
         super().__init__(outcome)
         self.page = HTMLResponse("<html><body><h1>nginx</h1></body></html>", status)
-
-
-def refusal(trouble: Trouble) -> Refusal:
-    if trouble.code == 429:
-        return too_many(trouble.retry_after)
-    return Refusal(trouble.code, trouble.description, str(trouble.code))
-
-
-def too_many(seconds: int) -> Refusal:
-    return Refusal(429, f"Too Many Requests: retry after {seconds}", "429", retry_after=seconds)

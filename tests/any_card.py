@@ -1,0 +1,70 @@
+"""Cards of any content, as hypothesis makes them up, and hostile text among it."""
+
+import unicodedata
+from typing import get_args
+
+from hypothesis import strategies as st
+from slack_cards import ANN, BOB, MARKUP, NOON, a_card, line
+
+from escalation.card_lines import CardFile, CardMessage
+from escalation.cards import CardLabel, CardSuggestion
+from escalation.case import EventKind
+from smi_bot.decision import PRECEDENCE
+
+HOSTILE = st.one_of(
+    st.text(st.characters(), max_size=60),
+    st.sampled_from([
+        "", " ", "\n\n\n", "\x00", "\x00\x07\x1b[31m", "\u200b\u200d\ufeff", "\ud800", MARKUP, "Ann Miller", "😀" * 40,
+        "👩‍👩‍👧" * 40, "🇩🇪" * 41, "a\u0301" * 2000, "\u202eexe.gpj\u2066", "שלום עולם", "مرحبا؟ " * 90, "x" * 4097,
+        "好" * 5000, '\\"' * 3000, "😀" * 4096, "a\r\nb\u2028c", "\t" * 5000, "word " * 2000, "\U0010ffff" * 700, "\ufffe",
+    ]),
+)  # fmt: skip
+STATES = st.sampled_from(["here", "pending", "failed", "refused", "erased"])
+
+FILES = st.builds(
+    CardFile, id=st.just("f1"), name=HOSTILE, media_type=HOSTILE, size=st.integers(0, 10**9), state=STATES,
+    can_retry=st.booleans(),
+)  # fmt: skip
+
+SAID = st.builds(
+    CardMessage, number=st.integers(1, 10**9), text=HOSTILE, edited=st.booleans(), earlier=HOSTILE,
+    forwarded=st.booleans(), quoted=HOSTILE, in_reply_to=HOSTILE,
+)  # fmt: skip
+ACTORS = st.sampled_from([ANN, BOB, "bot", "Dr. Rao", "slack:<!channel>", "slack:", MARKUP, ""])
+KINDS = st.sampled_from([*get_args(EventKind), "answered", "not delivered", "waiting", "something new"])
+LINKS = st.sampled_from(["", "https://t.me/forum/5", "https://t.me/" + "x" * 5000, "https://t.me/ö", "javascript:x"])
+
+LINES = st.builds(
+    line, event=st.integers(0, 5), kind=KINDS, author=ACTORS, text=HOSTILE, trouble=HOSTILE, link=LINKS,
+    state=st.sampled_from([None, "queued", "retrying", "sent", "delivered", "failed"]), was_sent=st.booleans(),
+    said=st.lists(SAID, max_size=4).map(tuple), attachments=st.lists(FILES, max_size=4).map(tuple),
+)  # fmt: skip
+
+LABELS = st.builds(
+    CardLabel, label=st.sampled_from(PRECEDENCE), evidence=st.lists(HOSTILE, max_size=9).map(tuple), rules=st.just(())
+)
+SUGGESTIONS = st.builds(CardSuggestion, entry=st.just("missed-dose"), title=HOSTILE, score=st.floats(0, 1))
+
+CARDS = st.builds(
+    lambda lines, closed, **more: a_card(*lines, *([closed] if more["status"] == "closed" else []), **more),
+    st.lists(LINES, max_size=4),
+    st.just(line(99, "closed", ANN, "answered: well")),
+    status=st.sampled_from(["open", "claimed", "closed"]),
+    priority=st.sampled_from(["normal", "high", "urgent"]),
+    labels=st.lists(LABELS, max_size=10).map(tuple),
+    audience=st.sampled_from(["", "patient", "hcp"]),
+    country=HOSTILE,
+    language=HOSTILE,
+    public=st.booleans(),
+    erased=st.booleans(),
+    due=st.sampled_from([None, NOON]),
+    overdue=st.booleans(),
+    owner=st.none() | ACTORS,
+    suggestions=st.lists(SUGGESTIONS, max_size=3).map(tuple),
+    previous=st.sampled_from([None, "SMI-3"]),
+    reports=st.integers(0, 9),
+)
+
+
+def without_space(text: str) -> str:
+    return "".join(c for c in text if not c.isspace() and unicodedata.category(c) != "Cc")
