@@ -362,7 +362,8 @@ class CaseHandoff:
     async def tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
         """Queues a desk post, unless one waits that nobody has begun: a desk shows the case as it is by then."""
         case, lane = await store.case(tx, case_id), f"case:{case_id}"
-        priority = STEPS.index(case.priority)
+        # Of two alike, what nobody has claimed: a new case must not wait for what is added to known ones.
+        priority = 2 * STEPS.index(case.priority) + (case.status == "open")
         if await store.is_told(tx, lane, priority):
             return
         payload = {"case": case_id, "event": case.events[-1].id}

@@ -21,24 +21,22 @@ from smi_bot.backup import backup as back_up
 from smi_bot.database import Database
 from smi_bot.database import migrate as migrate_database
 from smi_bot.errors import SettingsError, SmiError
-from smi_bot.knowledge import content_folder, knowledge, read_knowledge
+from smi_bot.knowledge import content_folder, read_knowledge
 from smi_bot.library import Product, read_library
-from smi_bot.library.signing import sign_with_demo_keys
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
 from smi_bot.settings import Settings, load_settings, unknown_settings
+from smi_bot.workbench import library_commands
+from smi_bot.workbench.commands import Folder, settings_of
 
 log = structlog.get_logger()
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Social Medical Information bot.")
-library_app = typer.Typer(no_args_is_help=True, help="Approved content.")
 journal_app = typer.Typer(no_args_is_help=True, help="The append-only record.")
-app.add_typer(library_app, name="library")
+app.add_typer(library_commands.library, name="library")
 app.add_typer(journal_app, name="journal")
 slack_app = typer.Typer(no_args_is_help=True, help="The Slack app of the desk.")
 app.add_typer(slack_app, name="slack")
-
-Folder = Annotated[Path | None, typer.Option("--library", help="Another folder of content.")]
 
 
 def main() -> None:
@@ -102,7 +100,7 @@ def decide(
     match_only: Annotated[bool, typer.Option(help="Leave triage and service intents out.")] = False,
 ) -> None:
     """Decide on messages: one JSON object a line on stdin, one a line on stdout."""
-    settings = load_settings(**({"library": library} if library else {}))
+    settings = settings_of(library)
     today = datetime.now(UTC).date()
     if match_only:
         content = read_library(content_folder(settings), settings.signers, drafts=drafts)
@@ -175,28 +173,6 @@ async def _with_database(settings: Settings, work: Any) -> Any:
         return await work(database)
     finally:
         await database.close()
-
-
-@library_app.command("check")
-def library_check(library: Folder = None) -> None:
-    """Read and verify everything; quiet and 0 when nothing is wrong."""
-    settings = load_settings(**({"library": library} if library else {}))
-    folder = content_folder(settings)
-    content = read_library(folder, settings.signers)
-    knowledge(content, folder / "triage")
-    problems = [*content.unapproved().values(), *content.findings(datetime.now(UTC))]
-    for problem in problems:
-        typer.echo(problem, err=True)
-    raise typer.Exit(1 if problems else 0)
-
-
-@library_app.command("sign-demo")
-def library_sign_demo(library: Folder = None) -> None:
-    """Sign everything with the worthless demo keys."""
-    settings = load_settings(**({"library": library} if library else {}))
-    folder = content_folder(settings)
-    count = sign_with_demo_keys(folder, read_library(folder, settings.signers), datetime.now(UTC))
-    typer.echo(f"{count} documents signed with the worthless demo keys")
 
 
 @slack_app.command("manifest")

@@ -47,7 +47,7 @@ async def settles(desk: SlackService) -> None:
     """Waits until everything is shown. Time goes by, but never over what is being sent at this moment."""
 
     async with asyncio.timeout(3 * PATIENCE):
-        while not await desk._is_quiet():
+        while not await desk.is_quiet():
             await pauses(desk)
 
 
