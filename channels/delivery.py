@@ -13,9 +13,9 @@ from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import LibraryError, NotApproved, Refused, TryAgain, Unreachable
 from smi_bot.inquiry import Button, Channel, EntryPart, Rendered, Reply, SpecialistPart, WordingPart
-from smi_bot.library import Library
 from smi_bot.markup import literal
 from smi_bot.replies import label_of
+from smi_bot.shelf import Shelf
 
 #: Whether a specialist really wrote these words to this conversation.
 Vouch = Callable[[Transaction, SpecialistPart, str], Awaitable[bool]]
@@ -56,7 +56,7 @@ class Delivery:
     def __init__(
         self,
         database: Database,
-        library: Library,
+        shelf: Shelf,
         clock: Clock,
         *,
         vouch: Vouch,
@@ -64,7 +64,7 @@ class Delivery:
         settled: Settled,
     ) -> None:
         self._database = database
-        self._library = library
+        self._shelf = shelf
         self._clock = clock
         self._vouch = vouch
         self._withdrawn = withdrawn
@@ -107,9 +107,9 @@ class Delivery:
     async def _words(self, reply: Reply) -> tuple[str, str]:
         match reply.part:
             case EntryPart() as part:
-                return self._library.entry_markdown(part, self._clock())
+                return self._shelf.library.entry_markdown(part, self._clock())
             case WordingPart() as part:
-                return self._library.wording_markdown(part, self._clock())
+                return self._shelf.library.wording_markdown(part, self._clock())
             case SpecialistPart() as part:
                 async with self._database.reading() as tx:
                     if not await self._vouch(tx, part, reply.conversation):
@@ -119,9 +119,11 @@ class Delivery:
     def _buttons(self, reply: Reply) -> tuple[Button, ...]:
         today, language = self._clock().date(), _language(reply)
         if reply.choices:
-            self._library.check_labels(today)
+            self._shelf.library.check_labels(today)
         actions = [choice.action.model_copy(update={"reply": reply.id}) for choice in reply.choices]
-        return tuple(Button(text=label_of(action, self._library, today, language), action=action) for action in actions)
+        return tuple(
+            Button(text=label_of(action, self._shelf.library, today, language), action=action) for action in actions
+        )
 
     async def settled(self, tx: Transaction, row: OutboxRow, now: datetime) -> None:
         reply = Reply.model_validate(row.payload)

@@ -36,9 +36,9 @@ from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.rows import Clock
 from smi_bot.errors import NotApproved, SettingsError, TryAgain
 from smi_bot.inquiry import Rendered
-from smi_bot.library import Library
 from smi_bot.receiving import enqueue
 from smi_bot.settings import Settings
+from smi_bot.shelf import Shelf
 
 log = structlog.get_logger()
 
@@ -58,14 +58,14 @@ class TelegramChannel:
     name = NAME
 
     def __init__(
-        self, database: Database, inbox: Inbox, library: Library, clock: Clock, is_held: IsHeld, settings: Settings
+        self, database: Database, inbox: Inbox, shelf: Shelf, clock: Clock, is_held: IsHeld, settings: Settings
     ) -> None:
         token = settings.telegram_token
         if token is None:
             raise SettingsError("SMI_TELEGRAM_TOKEN: is needed for the Telegram channel; BotFather gives one")
         self._database = database
         self._inbox = inbox
-        self._library = library
+        self._shelf = shelf
         self._clock = clock
         self._is_held = is_held
         self._webhook = settings.telegram_webhook_url
@@ -118,7 +118,7 @@ class TelegramChannel:
         await self._database.alone("telegram polling", self._poll)  # a second poller would end the first one's calls
 
     async def _register_commands(self) -> None:
-        await register_commands(self._bot, self._library, self._clock().date())
+        await register_commands(self._bot, self._shelf.library, self._clock().date())
 
     async def _poll(self) -> None:
         updater = self._client.updater
@@ -272,7 +272,7 @@ class TelegramChannel:
         """Ends the button's waiting sign; with a short word where nothing else will be said."""
         text = None
         with suppress(NotApproved):
-            text = self._library.label(label, locale_of(query.from_user), self._clock().date()) if label else None
+            text = self._shelf.library.label(label, locale_of(query.from_user), self._clock().date()) if label else None
         await query.answer(text)
 
     async def _show_typing(self, address: Address, conversation: str) -> None:
@@ -361,10 +361,10 @@ async def _body(request: Request) -> bytes | None:
 
 @asynccontextmanager
 async def open_telegram(
-    database: Database, inbox: Inbox, library: Library, clock: Clock, is_held: IsHeld, settings: Settings
+    database: Database, inbox: Inbox, shelf: Shelf, clock: Clock, is_held: IsHeld, settings: Settings
 ) -> AsyncIterator[TelegramChannel]:
     """Raises SettingsError where Telegram refuses the token. Where it does not answer, the channel keeps trying."""
-    channel = TelegramChannel(database, inbox, library, clock, is_held, settings)
+    channel = TelegramChannel(database, inbox, shelf, clock, is_held, settings)
     try:
         await channel.connect()
     except TelegramError as error:

@@ -31,10 +31,10 @@ from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, is_open
 from smi_bot.errors import NotApproved
 from smi_bot.inquiry import Action, Attachment, Inquiry, PromptedBy, Rendered
-from smi_bot.library import Library
 from smi_bot.markup import to_html
 from smi_bot.receiving import enqueue
 from smi_bot.replies import label_of
+from smi_bot.shelf import Shelf
 
 log = structlog.get_logger()
 
@@ -90,11 +90,11 @@ class WebChannel:
     name = "web"
 
     def __init__(
-        self, database: Database, inbox: Inbox, library: Library, clock: Clock, is_held: IsHeld, max_attachment: int
+        self, database: Database, inbox: Inbox, shelf: Shelf, clock: Clock, is_held: IsHeld, max_attachment: int
     ) -> None:
         self._database = database
         self._inbox = inbox
-        self._library = library
+        self._shelf = shelf
         self._clock = clock
         self._is_held = is_held
         self._max_attachment = max_attachment
@@ -136,8 +136,8 @@ class WebChannel:
 
     async def _page(self, request: Request) -> Response:
         request.session.setdefault("chat", secrets.token_urlsafe(24))
-        page = self._library.page
-        context = {"labels": page.labels if page else {}, "product": self._library.product, "language": "en"}
+        page = self._shelf.library.page
+        context = {"labels": page.labels if page else {}, "product": self._shelf.library.product, "language": "en"}
         return self._templates.TemplateResponse(request, "chat.html.j2", context)
 
     async def _upload(self, request: Request) -> Response:
@@ -308,9 +308,9 @@ class WebChannel:
     def _pressed(self, action: Action) -> str:
         """What the button said; one that may no longer be shown is named as a button only."""
         try:
-            return label_of(action, self._library, self._clock().date())
+            return label_of(action, self._shelf.library, self._clock().date())
         except NotApproved:
-            return self._library.label("pressed")
+            return self._shelf.library.label("pressed")
 
 
 def _is_erased(row: InboxRow | OutboxRow) -> bool:

@@ -29,8 +29,8 @@ from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import UserText
-from smi_bot.library import Library
 from smi_bot.markup import literal, to_html
+from smi_bot.shelf import Shelf
 from smi_bot.text import repair
 
 _STATIC = Path(__file__).parent / "desk_static"
@@ -60,14 +60,14 @@ class LocalDesk:
         self,
         database: Database,
         handoff: CaseHandoff,
-        library: Library,
+        shelf: Shelf,
         clock: Clock,
         windows: Mapping[Priority, timedelta],
         password: str | None,
     ) -> None:
         self._database = database
         self._handoff = handoff
-        self._library = library
+        self._shelf = shelf
         self._clock = clock
         self._windows = windows
         self._password = password
@@ -131,7 +131,7 @@ class LocalDesk:
         if specialist is None:
             return RedirectResponse("/desk/login", 303)
         context = await self._board_context(specialist)
-        context |= {"specialist": specialist, "csrf": request.session["csrf"], "product": self._library.product}
+        context |= {"specialist": specialist, "csrf": request.session["csrf"], "product": self._shelf.library.product}
         return self._templates.TemplateResponse(request, "desk.html.j2", context)
 
     async def _board(self, request: Request) -> Response:
@@ -151,7 +151,7 @@ class LocalDesk:
     async def _cards(self, viewer: str) -> list[Card]:
         async with self._database.reading() as tx:
             cases = await store.cases(tx)
-            shown = await context(tx, cases, self._library, self._windows, viewer, self._clock())
+            shown = await context(tx, cases, self._shelf.library, self._windows, viewer, self._clock())
         return [card(case, shown) for case in cases]
 
     async def _events(self, request: Request) -> Response:

@@ -30,8 +30,8 @@ from smi_bot.durable.inbox import GiveUp, Handle, Inbox
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import Refused, SettingsError
-from smi_bot.library import Library
 from smi_bot.settings import Settings
+from smi_bot.shelf import Shelf
 
 log = structlog.get_logger()
 
@@ -119,7 +119,7 @@ class Slack:
         settings: Settings,
         database: Database,
         inbox: Inbox,
-        library: Library,
+        shelf: Shelf,
         clock: Clock,
         windows: Mapping[Priority, timedelta],
         presses: Presses,
@@ -131,7 +131,7 @@ class Slack:
         secret = settings.slack_signing_secret if settings.slack_app_token is None else None
         bolt = bolt_app(presses, inbox, client, secret.get_secret_value() if secret else None)
         self._connection = SlackConnection(bolt, settings)
-        self.desk = SlackDesk(database, library, clock, windows, client, self._channel)
+        self.desk = SlackDesk(database, shelf, clock, windows, client, self._channel)
         self.whispers = Whispers(client, self._channel)
         self.routes = self._connection.routes
 

@@ -27,7 +27,7 @@ from smi_bot.durable.outbox import Sent
 from smi_bot.durable.pace import Pace, take_turn
 from smi_bot.durable.rows import Clock, OutboxRow
 from smi_bot.errors import TryAgain
-from smi_bot.library import Library
+from smi_bot.shelf import Shelf
 
 log = structlog.get_logger()
 
@@ -49,14 +49,14 @@ class SlackDesk:
     def __init__(
         self,
         database: Database,
-        library: Library,
+        shelf: Shelf,
         clock: Clock,
         windows: Mapping[Priority, timedelta],
         client: AsyncWebClient,
         channel: str,
     ) -> None:
         self._database = database
-        self._library = library
+        self._shelf = shelf
         self._clock = clock
         self._windows = windows
         self._client = client
@@ -91,7 +91,7 @@ class SlackDesk:
         """Makes the first thing right that Slack does not show as it is; False where there is none."""
         async with self._database.reading() as tx:
             case = await store.case(tx, case_id)
-            shown = card(case, await context(tx, [case], self._library, self._windows, "", self._clock()))
+            shown = card(case, await context(tx, [case], self._shelf.library, self._windows, "", self._clock()))
             standing = await slack_store.posts(tx, case_id, self._channel)
             files = await wanted_files(tx, case_id, shown, standing)
         posts = (card_post(shown), *line_posts(shown))

@@ -13,13 +13,13 @@ from escalation.handoff import CaseHandoff
 from escalation.slack_events import whisper
 from escalation.slack_store import SlackDraftRow
 from escalation.slack_views import Form, Preview
-from smi_bot.assistant import Knowledge
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.rows import Clock
 from smi_bot.errors import NotAllowed
 from smi_bot.inquiry import Audience, EntryPart
 from smi_bot.matching import match
+from smi_bot.shelf import Shelf
 from smi_bot.text import read, repair
 
 _MOST_FOUND = 30  # entries of one search
@@ -32,14 +32,14 @@ class Presses:
         self,
         database: Database,
         handoff: CaseHandoff,
-        knowledge: Knowledge,
+        shelf: Shelf,
         clock: Clock,
         windows: Mapping[Priority, timedelta],
         home: str | None,
     ) -> None:
         self._database = database
         self._handoff = handoff
-        self._knowledge = knowledge
+        self._shelf = shelf
         self._clock = clock
         self._windows = windows
         self._home = home  # country of a requester who has not named one
@@ -62,7 +62,7 @@ class Presses:
     async def answer(self, form: Form, actor: str) -> None:
         """Sends the approved entry that was shown; not another version of it."""
         now = self._clock()
-        entry = self._knowledge.library.entries.get(form.entry)
+        entry = self._shelf.library.entries.get(form.entry)
         if entry is None or entry.version != form.version:
             raise NotAllowed("This answer has changed since it was shown. Choose it again.")
         async with self._database.transaction() as tx:
@@ -104,13 +104,13 @@ class Presses:
             if to_answer is not None:
                 await self._handoff.check(tx, case, viewer, to_answer=to_answer)
             found = await store.case(tx, case)
-            loaded = await context(tx, [found], self._knowledge.library, self._windows, viewer, self._clock())
+            loaded = await context(tx, [found], self._shelf.library, self._windows, viewer, self._clock())
         return card(found, loaded)
 
     async def preview(self, case: int, entry: str) -> Preview:
         """An approved answer as the requester of this case will read it. Raises NotApproved."""
         audience, country = await self._asker(case)
-        library, now = self._knowledge.library, self._clock()
+        library, now = self._shelf.library, self._clock()
         part = EntryPart(entry=entry, audience=audience, country=country)
         markdown, _ = library.entry_markdown(part, now)
         return Preview(entry, library.title(entry, now.date()), library.entries[entry].version, markdown)
@@ -118,8 +118,9 @@ class Presses:
     async def search(self, case: int, words: str) -> Sequence[CardSuggestion]:
         """Approved answers for this requester: what the matcher finds, then whose titles hold the words."""
         audience, country = await self._asker(case)
-        library, today = self._knowledge.library, self._clock().date()
-        found = match(read(repair(words)), self._knowledge.matcher, audience, library.region(country)).candidates
+        knowledge, today = self._shelf.knowledge, self._clock().date()
+        library = knowledge.library
+        found = match(read(repair(words)), knowledge.matcher, audience, library.region(country)).candidates
         scores = {candidate.entry: candidate.score for candidate in found}
         asked = words.casefold().split()
         for id, entry in library.entries.items():

@@ -43,6 +43,7 @@ from smi_bot.inquiry import Channel
 from smi_bot.knowledge import read_knowledge, refuse_unfit
 from smi_bot.receiving import Assistant
 from smi_bot.settings import Settings
+from smi_bot.shelf import Shelf
 from smi_bot.web import web_application
 
 log = structlog.get_logger()
@@ -62,7 +63,7 @@ class App:
 
     settings: Settings
     database: Database
-    knowledge: Knowledge
+    shelf: Shelf
     inbox: Inbox
     loop: Loop
     handoff: CaseHandoff
@@ -140,33 +141,32 @@ async def open_app(
         await asyncio.to_thread(migrate, settings.database)
         database = Database(settings.database, before_commit=(journal.chain,))
         stack.push_async_callback(database.close)
-        yield await _build(settings, knowledge, database, clock, poll, stack)
+        yield await _build(settings, Shelf(knowledge), database, clock, poll, stack)
 
 
 async def _build(
-    settings: Settings, knowledge: Knowledge, database: Database, clock: Clock, poll: float, stack: AsyncExitStack
+    settings: Settings, shelf: Shelf, database: Database, clock: Clock, poll: float, stack: AsyncExitStack
 ) -> App:
     inbox, outbox, timers = Inbox(database, clock), Outbox(database, clock), Timers(database, clock)
     windows = sla.windows(settings)
     handoff = CaseHandoff(windows, settings.country, timedelta(minutes=settings.claim_lapses_minutes))
-    assistant = Assistant(knowledge, handoff, home=settings.country, pause=settings.burst_pause)
-    library = knowledge.library
+    assistant = Assistant(shelf, handoff, home=settings.country, pause=settings.burst_pause)
     delivery = Delivery(
         database,
-        library,
+        shelf,
         clock,
         vouch=store.wrote,
         withdrawn=assistant.withdrawn,
         settled=handoff.reply_settled,
     )
-    web = WebChannel(database, inbox, library, clock, store.is_held, settings.max_attachment_mb * 2**20)
+    web = WebChannel(database, inbox, shelf, clock, store.is_held, settings.max_attachment_mb * 2**20)
     password = settings.desk_password.get_secret_value() if settings.desk_password else None
-    desk = LocalDesk(database, handoff, library, clock, windows, password)
+    desk = LocalDesk(database, handoff, shelf, clock, windows, password)
     channels: dict[str, Channel] = {web.name: web}
     fetching = Fetching(database, clock, settings.max_attachment_mb * 2**20, handoff.file_settled)
     routes: list[BaseRoute] = [*web.routes, *desk.routes]
     if settings.telegram_token:
-        opening = open_telegram(database, inbox, library, clock, store.is_held, settings)
+        opening = open_telegram(database, inbox, shelf, clock, store.is_held, settings)
         telegram = await stack.enter_async_context(opening)
         channels[telegram.name] = telegram
         fetching.through({telegram.name: telegram})
@@ -178,8 +178,8 @@ async def _build(
     ways = {"delivery": Way(delivery), "handoff": Way(desk), "fetch": Way(fetching, timeout=_FETCH)}
     slack = None
     if settings.slack_bot_token and settings.slack_channel:
-        presses = Presses(database, handoff, knowledge, clock, windows, settings.country)
-        slack = Slack(settings, database, inbox, library, clock, windows, presses)
+        presses = Presses(database, handoff, shelf, clock, windows, settings.country)
+        slack = Slack(settings, database, inbox, shelf, clock, windows, presses)
         handlers["slack"] = slack.handler(handoff)
         # One at a time: Slack takes about one message a second, and the most pressing case comes first.
         ways |= {"handoff": Way(slack.desk, timeout=_UPLOAD, at_once=1), "whisper": Way(slack.whispers)}
@@ -190,7 +190,7 @@ async def _build(
     delivery.through(channels)
     await outbox.clear_claims()
     loop = Loop({"inbox": inbox, "outbox": outbox, "timers": timers}, database.bell, poll)
-    app = App(settings, database, knowledge, inbox, loop, handoff, delivery, channels, web, desk, fetching, slack)
+    app = App(settings, database, shelf, inbox, loop, handoff, delivery, channels, web, desk, fetching, slack)
     app.asgi = web_application(routes, _web_secret(settings), app.not_ready, settings.hosts)
     return app
 

@@ -68,7 +68,7 @@ async def _run(settings: Settings) -> None:
         log.warning("no such setting", name=name)
     async with open_app(settings) as service:
         with stop_signals() as stopping:
-            await service.run(stopping, partial(_announce, service.knowledge.library.product))
+            await service.run(stopping, partial(_announce, service.shelf.library.product))
 
 
 def _announce(product: Product | None, address: str) -> None:
@@ -90,7 +90,7 @@ async def _chat(settings: Settings) -> None:
         service.join(console)
         with stop_signals() as stopping:
             console.at_end = stopping.set
-            await service.run(stopping, partial(_announce, service.knowledge.library.product))
+            await service.run(stopping, partial(_announce, service.shelf.library.product))
 
 
 @app.command()

@@ -33,6 +33,7 @@ from smi_bot.erasure import erase, forget_posts
 from smi_bot.inquiry import Action, Conversation, Inquiry, Reply, WordingPart
 from smi_bot.public import invitation, names
 from smi_bot.replies import Saying, around, ask_audience, ask_country, confirmation, notice_of, sayings, words
+from smi_bot.shelf import Shelf
 from smi_bot.trace import record
 
 #: How long a pressed button still refers to what was written before it, and an album to its earlier pieces.
@@ -66,12 +67,13 @@ class Kept(NamedTuple):
 
 
 class _Taken(NamedTuple):
-    """A burst, what was decided on it, and what was known then."""
+    """A burst, what was decided on it and by which knowledge, and what was known of the requester."""
 
     burst: Burst
     decision: Decision
     seen: Conversation
     case: OpenCase | None
+    knowledge: Knowledge
 
     @property
     def concerns_a_person(self) -> bool:
@@ -115,8 +117,8 @@ async def post_reply(tx: Transaction, now: datetime, reply: Reply) -> None:
 class Assistant:
     """Receives what the inbox holds."""
 
-    def __init__(self, knowledge: Knowledge, handoff: Handoff, *, home: str | None, pause: float) -> None:
-        self._knowledge = knowledge
+    def __init__(self, shelf: Shelf, handoff: Handoff, *, home: str | None, pause: float) -> None:
+        self._shelf = shelf
         self._handoff = handoff
         self._home = home
         self._pause = timedelta(seconds=pause)
@@ -125,10 +127,11 @@ class Assistant:
         """Handles a burst of messages; an instant means: wait until then for the rest of the burst."""
         burst = Burst.of(rows)
         row, case, seen = await self._situation(tx, burst, now)
-        decision = decide(burst.message, seen, case, self._knowledge, now.date())
+        knowledge = self._shelf.knowledge  # one for all of it: another may be put up meanwhile
+        decision = decide(burst.message, seen, case, knowledge, now.date())
         if wait := self._wait(burst, decision, now):
             return wait
-        case_id = await self._record(tx, _Taken(burst, decision, seen, case), now)
+        case_id = await self._record(tx, _Taken(burst, decision, seen, case, knowledge), now)
         if isinstance(decision, Service) and decision.kind == "slow-down":
             row.slowed_at = row.slowed_at if decision.silent else now
         if seen.public:
@@ -136,7 +139,7 @@ class Assistant:
             if case_id is None:
                 await forget_posts(tx, row, rows)
             return None
-        said = sayings(decision, seen, case.labels if case else None, self._knowledge.library)
+        said = sayings(decision, seen, case.labels if case else None, knowledge.library)
         if self._is_told_enough(decision, seen, case) or await self._adds_nothing(tx, burst, decision, now):
             said = ()
         await self._say(tx, burst, self._framed(row, decision, seen, said), case_id, now)
@@ -156,16 +159,17 @@ class Assistant:
     def _tells_something(self, burst: Burst) -> bool:
         """Behind /start stands the word of a link, or whatever somebody typed there."""
         _, _, word = burst.last.text.partition(" ")
-        return bool(word and triage_burst((word,), self._knowledge.rules).signals)
+        return bool(word and triage_burst((word,), self._shelf.knowledge.rules).signals)
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:
         """A message that could not be handled goes to a person, and the requester is told so."""
         burst = Burst.of((row,))
         _, case, seen = await self._situation(tx, burst, now)
-        decision = hand_over(burst.message, self._knowledge, "the bot failed on this message")
-        case_id = await self._record(tx, _Taken(burst, decision, seen, case), now)
+        knowledge = self._shelf.knowledge
+        decision = hand_over(burst.message, knowledge, "the bot failed on this message")
+        case_id = await self._record(tx, _Taken(burst, decision, seen, case, knowledge), now)
         if not seen.public:
-            await self._say(tx, burst, sayings(decision, seen, None, self._knowledge.library), case_id, now)
+            await self._say(tx, burst, sayings(decision, seen, None, knowledge.library), case_id, now)
 
     async def withdrawn(self, tx: Transaction, reply: Reply, now: datetime) -> None:
         """An answer that was no longer approved when it was to be sent: a person takes over."""
@@ -192,7 +196,7 @@ class Assistant:
     async def _seen(self, tx: Transaction, row: ConversationRow, burst: Burst, now: datetime) -> Conversation:
         seen = await conversations.snapshot(tx, row, self._home, now)
         locale = burst.last.locale
-        if burst.action and locale in self._knowledge.library.pages:  # a button has no language of its own
+        if burst.action and locale in self._shelf.library.pages:  # a button has no language of its own
             return seen.model_copy(update={"language": locale})
         return seen
 
@@ -210,7 +214,7 @@ class Assistant:
 
     def _is_told_enough(self, decision: Decision, seen: Conversation, case: OpenCase | None) -> bool:
         """A flood that asks a person for the same again: all of it reaches the case, not all of it is acknowledged."""
-        if not isinstance(decision, Escalate) or case is None or seen.recent <= self._knowledge.flood_limit:
+        if not isinstance(decision, Escalate) or case is None or seen.recent <= self._shelf.knowledge.flood_limit:
             return False
         return decision.leading in case.labels and decision.leading not in SAFETY
 
@@ -235,7 +239,7 @@ class Assistant:
         return await self._refer(tx, taken, now)
 
     async def _refer(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
-        burst, decision, seen, case = taken
+        burst, decision, seen, case, _ = taken
         if not taken.concerns_a_person:
             return case.id if case else None
         referral = Referral(
@@ -258,7 +262,7 @@ class Assistant:
         return tuple(row.id for row in earlier if row.id is not None)
 
     async def _invite(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> None:
-        concerns_us = isinstance(decision, Escalate) or names(self._knowledge.library.product, burst.message.text)
+        concerns_us = isinstance(decision, Escalate) or names(self._shelf.library.product, burst.message.text)
         language = decision.grounds.triage.language
         reply = await invitation(tx, burst, concerns_us=concerns_us, language=language, now=now)
         if reply is not None:
@@ -268,7 +272,7 @@ class Assistant:
         self, row: ConversationRow, decision: Decision, seen: Conversation, said: tuple[Saying, ...]
     ) -> tuple[Saying, ...]:
         """Adds the first-contact notice and, after an ordinary reply, the next question not yet asked."""
-        library = self._knowledge.library
+        library = self._shelf.library
         notice = library.wordings.get(("first-contact", "en"))
         if notice and said:
             found = decision.grounds.triage.language
@@ -295,19 +299,21 @@ class Assistant:
         seen = await self._seen(tx, row, burst, now)
         if action.verb == "delete-confirm":
             said = await self._erase(tx, row, seen, burst.ids[-1], now)
-        elif seen.recent > self._knowledge.flood_limit:  # what was pressed counts, but not every press is answered
+        elif (
+            seen.recent > self._shelf.knowledge.flood_limit
+        ):  # what was pressed counts, but not every press is answered
             said = ()
         else:
             said = self._confirmed(row, seen, action, now)
         await self._say(tx, burst, said, case.id if case else None, now)
 
     def _confirmed(self, row: ConversationRow, seen: Conversation, action: Action, now: datetime) -> tuple[Saying, ...]:
-        said = confirmation(action, seen, self._knowledge.library, now.date())
+        said = confirmation(action, seen, self._shelf.library, now.date())
         if action.verb == "start":
             return self._framed(row, Service("greeting", Grounds()), seen, said)
         if action.verb == "audience" and not row.country_asked:
             row.country_asked = True
-            return (*said, ask_country(seen, self._knowledge.library))
+            return (*said, ask_country(seen, self._shelf.library))
         return said
 
     async def _erase(
@@ -337,7 +343,7 @@ class Assistant:
 
     def _journal(self, tx: Transaction, taken: _Taken, now: datetime) -> None:
         """The trace: with the messages it names, everything from which `explain` computes the decision again."""
-        burst, decision, seen, case = taken
+        burst, decision, seen, case, knowledge = taken
         journal.note(
             tx,
             now,
@@ -349,7 +355,7 @@ class Assistant:
             case={"id": case.id, "owner": case.owner, "labels": list(case.labels)} if case else None,
             decision=record(decision),
             today=now.date().isoformat(),
-            versions=versions(self._knowledge),
+            versions=versions(knowledge),
         )
 
 

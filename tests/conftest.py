@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import signal
 import tempfile
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -24,6 +25,11 @@ from smi_bot.logs import configure_logs
 from smi_bot.settings import Settings
 
 CHECKOUT = Path(__file__).parent.parent
+MEMORY = Path("/dev/shm")
+
+# Every test commits many times, and each commit waits for the disk. In memory it does not, where there is enough of it.
+if MEMORY.is_dir() and os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 * 2**30:
+    tempfile.tempdir = os.environ.get("TMPDIR") or str(MEMORY)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,6 +56,20 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _nobody_names_what_fixtures_give() -> Iterator[None]:
+    """Around each test and each fixture asyncio puts a handler of its own in the place of Python's for Ctrl-C. Python
+    then names that handler, with what the fixture gave: a whole service with its library, a third of all our time.
+    Any other handler asyncio leaves in its place."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _logs() -> None:
     configure_logs()
 
@@ -71,6 +91,9 @@ def postgres_server() -> Iterator[str]:
     # Not below pytest's own folder: as root the server runs as another person, whom each start of pytest locks out.
     with tempfile.TemporaryDirectory(prefix="smi-postgres-", ignore_cleanup_errors=True) as folder:
         server = pgserver.get_server(folder)
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # nobody kills this server
+            _admin(server.get_uri(), f"ALTER SYSTEM SET {setting} = off")
+        _admin(server.get_uri(), "SELECT pg_reload_conf()")
         yield server.get_uri()
         server.cleanup()
 

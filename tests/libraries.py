@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -235,7 +236,9 @@ def a_delivery(
     async def nothing(*args) -> None:
         raise AssertionError("rendering tells nobody anything")
 
-    return Delivery(_NoDatabase(), library, lambda: now, vouch=vouch, withdrawn=nothing, settled=nothing)
+    return Delivery(
+        _NoDatabase(), SimpleNamespace(library=library), lambda: now, vouch=vouch, withdrawn=nothing, settled=nothing
+    )
 
 
 def a_reply(part: Part, *choices: Choice) -> Reply:

@@ -104,11 +104,11 @@ class TelegramService(Served):
 
     def label(self, key: str, language: str = "en") -> str:
         """The approved words on a button, in a toast or in a menu."""
-        return self.app.knowledge.library.label(key, language)
+        return self.app.shelf.knowledge.library.label(key, language)
 
     def title(self, entry: str) -> str:
         """The question that a button offers for an entry."""
-        return self.app.knowledge.library.title(entry, self.clock().date())
+        return self.app.shelf.knowledge.library.title(entry, self.clock().date())
 
     # What is stored
 

@@ -116,7 +116,7 @@ async def test_a_timer_leaves_a_case_alone_on_which_somebody_works_and_comes_aga
 
 
 async def test_a_flood_of_presses_is_slowed_too(service):
-    limit = service.app.knowledge.flood_limit
+    limit = service.app.shelf.knowledge.flood_limit
     for _ in range(limit + 15):
         await service.requester.presses(Action(verb="helpful"))
     for _ in range(5):

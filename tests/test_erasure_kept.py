@@ -127,7 +127,7 @@ async def test_explain_says_that_the_words_were_erased(talk):
     await talk.says(FORGOT)
     await talk.erases()
     with pytest.raises(JournalError, match="words were erased"):
-        await explain(talk.app.database, talk.app.knowledge, "1")
+        await explain(talk.app.database, talk.app.shelf.knowledge, "1")
 
 
 # --- the address

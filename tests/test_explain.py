@@ -16,7 +16,7 @@ from smi_bot.inquiry import Action, Conversation
 async def explained(service, message: str, monkeypatch, know: Knowledge | None = None):
     """`smi-bot explain` beside the running service."""
     monkeypatch.setenv("SMI_DATABASE_URL", service.app.database.url)
-    return await asyncio.to_thread(command, "explain", message, knowledge=know or service.app.knowledge)
+    return await asyncio.to_thread(command, "explain", message, knowledge=know or service.app.shelf.knowledge)
 
 
 async def test_a_decision_is_explained_and_computed_again_while_the_service_runs(service, monkeypatch):
@@ -61,7 +61,7 @@ async def test_decisions_of_every_kind_and_in_every_state_are_computed_again_the
 async def test_a_decision_that_would_be_another_now_is_shown_as_different(service, monkeypatch):
     await service.requester.says(FORGOT)
     await service.requester.hears("zelvanta/missed-dose")
-    know = service.app.knowledge
+    know = service.app.shelf.knowledge
     entries = {id: entry for id, entry in know.library.entries.items() if id != "missed-dose"}
     withdrawn = replace(know, library=replace(know.library, entries=entries))
     ended = await explained(service, "1", monkeypatch, withdrawn)
@@ -73,7 +73,7 @@ async def test_a_decision_that_would_be_another_now_is_shown_as_different(servic
 async def test_changed_rules_are_named_even_where_they_change_nothing_here(service, monkeypatch):
     await service.requester.says(FORGOT)
     await service.requester.hears("zelvanta/missed-dose")
-    know = service.app.knowledge
+    know = service.app.shelf.knowledge
     ended = await explained(service, "1", monkeypatch, replace(know, rules=replace(know.rules, version="other")))
     assert ended.code == 0
     assert ended.lines[-2:] == ["computed again: the same decision", "changed since then: rules"]
@@ -87,7 +87,7 @@ async def test_a_message_that_cannot_be_explained_is_one_line_and_exit_code_2(se
     for name in ("99", "0", "9" * 40, "nothing", "", "'", "%", "٣", "-", ":", "\ud800"):
         arguments = ("--", name) if name.startswith("-") else (name,)
         monkeypatch.setenv("SMI_DATABASE_URL", service.app.database.url)
-        ended = await asyncio.to_thread(command, "explain", *arguments, knowledge=service.app.knowledge)
+        ended = await asyncio.to_thread(command, "explain", *arguments, knowledge=service.app.shelf.knowledge)
         assert (ended.code, ended.out) == (2, ""), name
         (line,) = ended.err.splitlines()
         assert line.startswith("smi-bot: message ")

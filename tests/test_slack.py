@@ -71,7 +71,7 @@ async def test_a_case_goes_from_telegram_to_slack_and_back(
             desk.rao.submits()
             await desk.slack.until(lambda: "closed it: answered" in card.all_text)
             await desk.quiet()
-            labels = [desk.app.knowledge.library.label(key, "en") for key in ("helpful", "not-helpful")]
+            labels = [desk.app.shelf.knowledge.library.label(key, "en") for key in ("helpful", "not-helpful")]
             assert ann.told[-1].buttons == labels
             assert desk.slack.messages() == [card], "one card, never posted again"
             assert await desk.app.not_ready() == []

@@ -338,7 +338,7 @@ async def test_an_answer_found_by_search_is_shown_as_it_will_be_read_and_sent_wi
     assert found[0] == "missed-dose"
     desk.rao.selects("entry_search", found[0])
     await desk.slack.until(lambda: "12 hours" in view.all_text)
-    entry = desk.app.knowledge.library.entries[found[0]]
+    entry = desk.app.shelf.knowledge.library.entries[found[0]]
     assert f"{found[0]} v{entry.version}" in view.all_text
     desk.rao.submits()
     said = await desk.hears(case, "zelvanta/missed-dose")

@@ -100,7 +100,7 @@ async def chosen(desk: SlackService, case: Case, entry: str) -> View:
 async def test_an_answer_that_changed_since_it_was_shown_is_not_sent(
     desk: SlackService, case: Case, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    id, library = "missed-dose", desk.app.knowledge.library
+    id, library = "missed-dose", desk.app.shelf.knowledge.library
     await chosen(desk, case, id)
     changed = library.entries[id].model_copy(update={"version": library.entries[id].version + 1})
     monkeypatch.setitem(library.entries, id, changed)  # type: ignore[arg-type]

@@ -303,5 +303,5 @@ async def test_an_answer_that_cannot_be_shown_whole_goes_to_a_person_and_the_req
     (told,), telegram = await told_with(writing, unit + 1)
     (case,) = await telegram.desk.cases()
     assert case.labels == ("unapproved",)
-    withdrawn = telegram.app.knowledge.library.wordings["withdrawn", "en"].body
+    withdrawn = telegram.app.shelf.knowledge.library.wordings["withdrawn", "en"].body
     assert told.text == " ".join(withdrawn.split())

@@ -40,7 +40,7 @@ async def taken(telegram: TelegramService) -> None:
 async def invited(telegram: TelegramService, *places: Place, times: int = 1) -> None:
     """In each of these places the bot said the invitation so often, and did nothing else, not even show that it types."""
     await taken(telegram)
-    library = telegram.app.knowledge.library
+    library = telegram.app.shelf.knowledge.library
     text, _ = library.wording_markdown(WordingPart(wording="invitation"), telegram.clock())
     for place in places:
         calls = [call for call in telegram.api.calls if call.params.get("chat_id") == place.id]
@@ -155,7 +155,7 @@ async def test_the_group_is_invited_in_its_own_language(tmp_path, knowledge):
         telegram.ann.at(group).says("Hat hier schon jemand Zelvanta genommen und kann mir davon erzählen?")
         await taken(telegram)
         part = WordingPart(wording="invitation", language="de")
-        assert group.texts == [telegram.app.knowledge.library.wording_markdown(part, telegram.clock())[0]]
+        assert group.texts == [telegram.app.shelf.knowledge.library.wording_markdown(part, telegram.clock())[0]]
         assert group.told[0].buttons == [telegram.label("private-chat", "de")]
 
 
