@@ -34,13 +34,14 @@ from smi_bot import erasure, journal
 from smi_bot.assistant import Knowledge
 from smi_bot.database import Database, Transaction, migrate
 from smi_bot.durable.inbox import GiveUp, Handle, Inbox
-from smi_bot.durable.loop import Loop
+from smi_bot.durable.loop import Loop, Steps
 from smi_bot.durable.outbox import Outbox, Way
 from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, TimerRow
 from smi_bot.durable.timers import Timers
 from smi_bot.errors import SettingsError
 from smi_bot.inquiry import Channel
-from smi_bot.knowledge import read_knowledge, refuse_unfit
+from smi_bot.knowledge import refuse_unfit
+from smi_bot.publishing import LIBRARY, Librarian, first_knowledge
 from smi_bot.receiving import Assistant
 from smi_bot.settings import Settings
 from smi_bot.shelf import Shelf
@@ -66,6 +67,7 @@ class App:
     shelf: Shelf
     inbox: Inbox
     loop: Loop
+    librarian: Librarian
     handoff: CaseHandoff
     delivery: Delivery
     channels: dict[str, Channel]
@@ -84,6 +86,7 @@ class App:
         troubles = [f"{work}: {trouble}" for work, trouble in self.loop.troubled.items()]
         troubles += [trouble for channel in self.channels.values() for trouble in channel.not_ready()]
         troubles += self.slack.not_ready() if self.slack else []
+        troubles += self.librarian.not_ready()
         try:
             return troubles + await self._failed_rows()
         except (SQLAlchemyError, OSError) as error:
@@ -128,12 +131,12 @@ class App:
 async def open_app(
     settings: Settings, clock: Clock = utc_now, *, knowledge: Knowledge | None = None, poll: float = 5.0
 ) -> AsyncIterator[App]:
-    """Builds the service. `knowledge`: read from the settings' library unless given; `poll`: seconds.
+    """Builds the service. `knowledge`: the published library's unless given; `poll`: seconds.
 
     Raises SettingsError or LibraryError with lines that say what to mend.
     """
-    knowledge = knowledge or read_knowledge(settings)
-    refuse_unfit(knowledge.library, settings)
+    if knowledge is not None:
+        refuse_unfit(knowledge.library, settings)
     async with AsyncExitStack() as stack:
         _prepare_data_dir(settings)
         if settings.sqlite_file:
@@ -141,7 +144,8 @@ async def open_app(
         await asyncio.to_thread(migrate, settings.database)
         database = Database(settings.database, before_commit=(journal.chain,))
         stack.push_async_callback(database.close)
-        yield await _build(settings, Shelf(knowledge), database, clock, poll, stack)
+        shelf = Shelf(knowledge or await first_knowledge(database, settings, clock()))
+        yield await _build(settings, shelf, database, clock, poll, stack)
 
 
 async def _build(
@@ -189,8 +193,13 @@ async def _build(
     timers.fired_by({"due": sla.reminder(handoff), "claim": sla.lapsing(handoff), "forget": erasure.forget})
     delivery.through(channels)
     await outbox.clear_claims()
-    loop = Loop({"inbox": inbox, "outbox": outbox, "timers": timers}, database.bell, poll)
-    app = App(settings, database, shelf, inbox, loop, handoff, delivery, channels, web, desk, fetching, slack)
+    librarian = Librarian(database, shelf, settings)
+    await librarian.begin()
+    works: dict[str, Steps] = {"inbox": inbox, "outbox": outbox, "timers": timers, LIBRARY: librarian}
+    loop = Loop(works, database.bell, poll)
+    app = App(
+        settings, database, shelf, inbox, loop, librarian, handoff, delivery, channels, web, desk, fetching, slack
+    )
     app.asgi = web_application(routes, _web_secret(settings), app.not_ready, settings.hosts)
     return app
 

@@ -17,6 +17,7 @@ from channels.console import ConsoleChannel
 from escalation import slack_manifest
 from smi_bot import journal, trying
 from smi_bot.app import open_app, stop_signals, utc_now
+from smi_bot.assistant import Knowledge
 from smi_bot.backup import backup as back_up
 from smi_bot.database import Database
 from smi_bot.database import migrate as migrate_database
@@ -25,6 +26,7 @@ from smi_bot.knowledge import content_folder, read_knowledge
 from smi_bot.library import Product, read_library
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
+from smi_bot.publishing import bundle_of, read_bundle
 from smi_bot.settings import Settings, load_settings, unknown_settings
 from smi_bot.workbench import library_commands
 from smi_bot.workbench.commands import Folder, settings_of
@@ -117,20 +119,32 @@ def decide(
 
 
 @app.command()
-def explain(message: Annotated[str, typer.Argument(help="Number or key of an inbound message.")]) -> None:
-    """Show why the bot did what it did, and whether it would do the same now."""
+def explain(
+    message: Annotated[str, typer.Argument(help="Number or key of an inbound message.")],
+    now: Annotated[bool, typer.Option("--now", help="By the library in the folder, not by that of then.")] = False,
+) -> None:
+    """Show why the bot did what it did, and compute it again: by the published library of then, if it is kept here."""
     settings = load_settings()
-    found = asyncio.run(_with_database(settings, lambda db: trying.explain(db, read_knowledge(settings), message)))
-    was, now = found.journalled, found.again
+    knowledge_of = partial(_knowledge_of, settings, now=now)
+    found = asyncio.run(_with_database(settings, lambda db: trying.explain(db, partial(knowledge_of, db), message)))
+    was, again = found.journalled, found.again
     typer.echo(json.dumps({"at": found.at.isoformat(), "text": found.text, **was}, indent=2, ensure_ascii=False))
-    changed = [name for name in now["versions"] if now["versions"][name] != was["versions"].get(name)]
+    changed = [name for name in again["versions"] if again["versions"][name] != was["versions"].get(name)]
     if found.same:
         typer.echo("computed again: the same decision")
     else:
-        typer.echo(f"computed again: DIFFERENT, {json.dumps(now['decision'], ensure_ascii=False)}")
+        typer.echo(f"computed again: DIFFERENT, {json.dumps(again['decision'], ensure_ascii=False)}")
     if changed:
         typer.echo(f"changed since then: {', '.join(changed)}")
     raise typer.Exit(0 if found.same else 1)
+
+
+async def _knowledge_of(settings: Settings, database: Database, library: str, *, now: bool) -> Knowledge:
+    async with database.reading() as tx:
+        row = None if now else await bundle_of(tx, library)
+    if row is None:
+        return await asyncio.to_thread(read_knowledge, settings)
+    return await asyncio.to_thread(read_bundle, row.bundle, settings)
 
 
 @app.command()

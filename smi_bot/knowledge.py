@@ -8,6 +8,7 @@ from smi_bot.assistant import Knowledge
 from smi_bot.errors import LibraryError, SettingsError
 from smi_bot.library import Library, read_library
 from smi_bot.matching import build_matcher
+from smi_bot.matching.gate import Cuts
 from smi_bot.settings import Settings
 from smi_bot.triage import load_rules
 
@@ -27,13 +28,15 @@ def read_knowledge(settings: Settings, *, drafts: bool = False) -> Knowledge:
     return knowledge(read_library(folder, settings.signers, drafts=drafts), folder / "triage", settings.flood_limit)
 
 
-def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20) -> Knowledge:
-    """Only approved entries can be found; `triage_folder` holds the rules."""
+def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20, cuts: Cuts | None = None) -> Knowledge:
+    """Only approved entries can be found. `triage_folder` holds the rules; `cuts`: calibrated before, on this library."""
     if library.product is None:
         raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
     rules = load_rules(triage_folder, library.product)
     entries = list(library.approved_entries().values())
-    matcher = build_matcher(entries, library.product, medicines=sorted(rules.medicines))
+    matcher = build_matcher(
+        entries, library.product, medicines=sorted(rules.medicines), **({"cuts": cuts} if cuts else {})
+    )
     return Knowledge(library, rules, matcher, flood_limit)
 
 

@@ -188,6 +188,11 @@ class Settings(BaseSettings):
         return ["localhost", "127.0.0.1", "[::1]", *filter(None, [webhook])] if self.loopback else []
 
     @property
+    def publishes_itself(self) -> bool:
+        """Whether a start takes what lies in the library's folder: on trial, without people or with the demo library."""
+        return not self.live_channels or self.allow_demo_library
+
+    @property
     def live_channels(self) -> tuple[str, ...]:
         """Names of the channels that have a real token."""
         tokens = {"telegram": self.telegram_token, "slack": self.slack_bot_token}

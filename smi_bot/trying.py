@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -25,6 +25,8 @@ from smi_bot.trace import record
 
 #: The decision of one question, from its text, audience and country.
 Decide = Callable[[str, Conversation], Decision]
+#: What decisions rest on with a version of the library.
+KnowledgeOf = Callable[[str], Awaitable[Knowledge]]
 
 
 class Question(BaseModel):
@@ -87,7 +89,7 @@ class Explanation:
         return bool(self.journalled["decision"] == self.again["decision"])
 
 
-async def explain(database: Database, knowledge: Knowledge, message: str) -> Explanation:
+async def explain(database: Database, knowledge_of: KnowledgeOf, message: str) -> Explanation:
     """Computes the decision on a stored message again. Raises JournalError where there is none to compare with."""
     async with database.reading() as tx:
         id = await _row_id(tx, message)
@@ -102,6 +104,7 @@ async def explain(database: Database, knowledge: Knowledge, message: str) -> Exp
         raise JournalError(f"message {message}: is gone from the inbox; run 'smi-bot journal verify'")
     if any(row.payload.get("erased") for row in rows):
         raise JournalError(f"message {message}: its words were erased; only the journalled decision is left")
+    knowledge = await knowledge_of(body["versions"]["library"])
     asked = message_of([inquiry_of(row) for row in rows])
     case = OpenCase(**{**body["case"], "labels": tuple(body["case"]["labels"])}) if body["case"] else None
     conversation = Conversation.model_validate(body["conversation"])

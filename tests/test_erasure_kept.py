@@ -126,8 +126,12 @@ async def test_the_record_is_whole_and_still_finds_a_changed_message(talk):
 async def test_explain_says_that_the_words_were_erased(talk):
     await talk.says(FORGOT)
     await talk.erases()
+
+    async def nothing(library: str) -> Knowledge:
+        raise AssertionError("there is nothing to decide on")
+
     with pytest.raises(JournalError, match="words were erased"):
-        await explain(talk.app.database, talk.app.shelf.knowledge, "1")
+        await explain(talk.app.database, nothing, "1")
 
 
 # --- the address
