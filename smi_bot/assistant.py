@@ -157,11 +157,12 @@ def _pressed(
     action: Action, conversation: Conversation, knowledge: Knowledge, grounds: Grounds, today: date
 ) -> Decision:
     """A button: the ones that ask something. The others change settings and decide nothing medical."""
-    if action.verb == "answer":
+    if action.verb in ("answer", "details"):
         if conversation.recent > knowledge.flood_limit:
             return _slowed(conversation, grounds)
         if knowledge.library.may_serve(action.value, conversation.audience, conversation.country, today):
-            return Answer(action.value, replace(grounds, reason="chosen by the requester"))
+            grounds = replace(grounds, reason="chosen by the requester")
+            return Answer(action.value, grounds, long=action.verb == "details")
         return _unapproved(grounds, "chosen answer is not served")
     if action.verb == "specialist":
         return Escalate(("human",), (), replace(grounds, reason="asked for a specialist"))

@@ -93,10 +93,11 @@ class Grounds:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Send the approved entry."""
+    """Send the approved entry. `long`: its longer text for HCPs."""
 
     entry: str
     grounds: Grounds
+    long: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,7 @@ class Action(_Value):
 
     verb: Literal[
         "answer",
+        "details",
         "none-of-these",
         "specialist",
         "helpful",
@@ -129,12 +130,13 @@ class Conversation(_Value):
 
 
 class EntryPart(_Value):
-    """A standard response, to be rendered and checked again when it is sent."""
+    """A standard response, to be rendered and checked again when it is sent. `long`: its longer text for HCPs."""
 
     kind: Literal["entry"] = "entry"
     entry: str
     audience: Audience
     country: str | None
+    long: bool = False
 
 
 class WordingPart(_Value):

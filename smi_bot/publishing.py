@@ -5,10 +5,13 @@ and going back, each add one. All workers look there.
 """
 
 import asyncio
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+import os
+import pickle
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from datetime import datetime
+from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -30,8 +33,8 @@ log = structlog.get_logger()
 
 #: The topic that is rung when another library is in force, and the loop's name for looking after it.
 LIBRARY = "library"
-#: Seconds after which Python lets another thread run, while a library is read beside the conversations.
-_YIELD = 0.0005
+#: Levels of priority that the process which reads a new library gives up.
+_NICE = 10
 
 
 class BundleRow(SQLModel, table=True):
@@ -183,10 +186,9 @@ class Librarian:
         """Nothing outlives a step."""
 
     async def _change_to(self, row: BundleRow) -> None:
-        """Read beside the conversations, which go on; what cannot be used leaves the one before in force, visibly."""
+        """What cannot be used leaves the library before in force, visibly."""
         try:
-            with _yielding():
-                found = await asyncio.to_thread(read_bundle, row.bundle, self._settings)
+            found = await self._read(row.bundle)
             refuse_unfit(found.library, self._settings)
         except (LibraryError, SettingsError) as error:
             self._refused = (row.version, str(error).splitlines()[0])
@@ -196,13 +198,24 @@ class Librarian:
         self._version, self._refused = row.version, None
         log.info("library in force", version=row.version, library=row.library)
 
+    async def _read(self, bundle: Bundle) -> Knowledge:
+        """In a process of its own that gives way to ours: no conversation waits for the work, or for Python's lock."""
+        pool = ProcessPoolExecutor(1, mp_context=get_context("spawn"), initializer=os.nice, initargs=(_NICE,))
+        try:
+            reading = asyncio.get_running_loop().run_in_executor(pool, _read_apart, bundle, self._settings)
+            content, rules_version = await reading
+        except BrokenProcessPool as error:  # killed, for want of memory perhaps: the loop says so and tries again
+            raise OSError("reading the published library was cut short") from error
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+        library, matcher = await asyncio.to_thread(pickle.loads, content)
+        rules = self._shelf.knowledge.rules
+        if rules.version != rules_version:  # seldom, and a second's work
+            rules = (await asyncio.to_thread(read_bundle, bundle, self._settings)).rules
+        return Knowledge(library, rules, matcher, self._settings.flood_limit)
 
-@contextmanager
-def _yielding() -> Iterator[None]:
-    """A thread that computes lets the conversations through more often than Python's 5 ms."""
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(_YIELD)
-    try:
-        yield
-    finally:
-        sys.setswitchinterval(before)
+
+def _read_apart(bundle: Bundle, settings: Settings) -> tuple[bytes, str]:
+    """Library and matcher, pickled; and the version of the rules, whose compiled patterns no pickle holds."""
+    found = read_bundle(bundle, settings)
+    return pickle.dumps((found.library, found.matcher)), found.rules.version

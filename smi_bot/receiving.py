@@ -41,7 +41,7 @@ _CONTEXT = timedelta(hours=24)
 #: How long to wait for the rest of an album, at least: its pieces arrive as messages of their own.
 _ALBUM = timedelta(seconds=1)
 #: Buttons that ask something; the others change what is known of the requester, or say how an answer was.
-_ASKING = ("answer", "none-of-these", "specialist")
+_ASKING = ("answer", "details", "none-of-these", "specialist")
 
 
 @dataclass(frozen=True, slots=True)

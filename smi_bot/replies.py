@@ -49,9 +49,9 @@ def sayings(
     """What to say to a decision. `known_labels`: those of the open case, None where there is none."""
     to = conversation.model_copy(update={"language": _language(decision, conversation)})
     match decision:
-        case Answer(entry=entry):
-            part = EntryPart(entry=entry, audience=conversation.audience, country=conversation.country)
-            return (Saying(part, _AFTER_ANSWER),)
+        case Answer(entry=entry, long=long):
+            part = EntryPart(entry=entry, audience=conversation.audience, country=conversation.country, long=long)
+            return (Saying(part, _after_answer(part, library)),)
         case Clarify(entries=entries):
             offers = (Choice(action=Action(verb="answer", value=entry)) for entry in entries)
             return (words("clarify", to, *offers, _NONE, SPECIALIST),)
@@ -63,6 +63,13 @@ def sayings(
             return (words(kind, to, *(() if kind == "thanks" else (SPECIALIST,))),)
         case Relay(labels=labels):
             return tuple(words(label, to) for label in labels[:1] if label in URGENT)
+
+
+def _after_answer(part: EntryPart, library: Library) -> tuple[Choice, ...]:
+    response = library.entries.get(part.entry)
+    if part.long or response is None or not response.long_text(part.audience, library.region(part.country)):
+        return _AFTER_ANSWER
+    return (Choice(action=Action(verb="details", value=part.entry)), *_AFTER_ANSWER)
 
 
 def words(wording: str, to: Conversation, *choices: Choice, **fields: str | list[str]) -> Saying:

@@ -16,7 +16,7 @@ def record(decision: Decision) -> dict[str, Any]:
         "doubts": [_signal(doubt) for doubt in grounds.triage.doubts],
         "language": grounds.triage.language,
         "reason": grounds.reason,
-    }
+    } | ({"long": True} if isinstance(decision, Answer) and decision.long else {})
 
 
 def _action(decision: Decision) -> str:

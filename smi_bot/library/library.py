@@ -33,7 +33,7 @@ REQUIRED_WORDINGS = (
 )
 #: Buttons, commands and short notes that the bot may have to show, likewise.
 REQUIRED_LABELS = (
-    *("helpful", "not-helpful", "specialist", "none-of-these", "accept-notice", "settings", "pressed"),
+    *("details", "helpful", "not-helpful", "specialist", "none-of-these", "accept-notice", "settings", "pressed"),
     *("audience-patient", "audience-hcp", "country-other", "delete", "delete-confirm", "delete-cancel", "private-chat"),
     *("command-start", "command-help", "command-settings", "command-specialist", "command-privacy", "command-delete"),
     *("already-pressed", "stale-press", "erased"),
@@ -182,8 +182,11 @@ class Library:
         response = self.servable(part.entry, part.audience, part.country, now.date())
         region = self.region(part.country)
         approvals = self.approved(f"{response.product}/{response.id}", response)
+        text = (response.long_text if part.long else response.text)(part.audience, region)
+        if text is None:
+            raise NotApproved(f"{response.id}: has no longer text for {part.audience} in {part.country}")
         fields = {
-            "text": response.text(part.audience, region) or "",
+            "text": text,
             "safety": response.safety(part.audience, region),
             "id": response.id,
             "version": str(response.version),
