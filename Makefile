@@ -16,7 +16,7 @@ demo: .venv/ready  ## one process, SQLite, no tokens: a chat page and a desk pag
 	$(BIN)/smi-bot run
 
 test: .venv/ready  ## the whole suite; browser tests are skipped, loudly, where no Chromium is
-	$(BIN)/python -m pytest -n 3 --dist loadfile
+	$(BIN)/python -m pytest -n 3 --dist worksteal
 
 check: .venv/ready  ## style, types, import direction, content
 	$(BIN)/ruff check .

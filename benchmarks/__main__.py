@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
-from benchmarks import deciding, durable_way, slack_load
+from benchmarks import deciding, durable_way, library_scale, slack_load
 from benchmarks.databases import postgres_server, postgres_settings, sqlite_settings
 from benchmarks.durable_way import Effort
 from benchmarks.figures import Figure, line, middle, summary
@@ -35,23 +35,28 @@ def main() -> None:
     quick = parser.parse_args().quick
     configure_logs(logging.ERROR)
     loads = QUICK_LOADS if quick else LOADS
-    print(summary(asyncio.run(_all(QUICK if quick else FULL, loads, decide_rounds=3 if quick else 15))))
+    print(summary(asyncio.run(_all(QUICK if quick else FULL, loads, 3 if quick else 15, 200 if quick else 2000))))
 
 
-async def _all(effort: Effort, loads: Mapping[Way, Load], decide_rounds: int) -> list[Figure]:
+async def _all(effort: Effort, loads: Mapping[Way, Load], decide_rounds: int, entries: int) -> list[Figure]:
     figures = []
-    async for figure in _measured(effort, loads, decide_rounds):
+    async for figure in _measured(effort, loads, decide_rounds, entries):
         print(line(figure), flush=True)
         figures.append(figure)
     return figures
 
 
-async def _measured(effort: Effort, loads: Mapping[Way, Load], decide_rounds: int) -> AsyncIterator[Figure]:
+async def _measured(
+    effort: Effort, loads: Mapping[Way, Load], decide_rounds: int, entries: int
+) -> AsyncIterator[Figure]:
+    """`entries`: of the large library."""
     with sqlite_settings() as settings:
         knowledge, seconds = deciding.builds(settings, effort.repetitions)
         yield middle("knowledge: build", seconds, "s")
         for figure in deciding.measure(knowledge, BEGINNING.date(), decide_rounds):
             yield figure
+    for figure in library_scale.measure(BEGINNING.date(), entries):
+        yield figure
     with postgres_server() as server:
         databases: dict[str, NewSettings] = {
             "sqlite": sqlite_settings,

@@ -33,7 +33,8 @@ from escalation import sla, store
 from escalation.board import context
 from escalation.cards import card
 from escalation.slack import EVENTS_PATH
-from escalation.slack_cards import card_post, line_posts
+from escalation.slack_cards import card_post
+from escalation.slack_lines import line_posts
 from escalation.store import CaseEventRow, CaseRow
 from smi_bot.app import App
 from smi_bot.assistant import Knowledge

@@ -22,7 +22,7 @@ Vouch = Callable[[Transaction, SpecialistPart, str], Awaitable[bool]]
 #: Told that an approved answer was withdrawn between the decision and the sending.
 Withdrawn = Callable[[Transaction, Reply, datetime], Awaitable[None]]
 #: Told that a reply on a case is now sent or failed.
-Settled = Callable[[Transaction, int, datetime], Awaitable[None]]
+Settled = Callable[[Transaction, int, OutboxRow, datetime], Awaitable[None]]
 
 _UNAPPROVED = "not approved at the moment of sending"
 _REFUSED = "not taken by the platform"
@@ -143,7 +143,7 @@ class Delivery:
         if is_withdrawn and _answers(reply) and reply.answers is not None:  # else a specialist chose it, and sees it
             await self._withdrawn(tx, reply, now)
         elif reply.case is not None:
-            await self._case_settled(tx, reply.case, now)
+            await self._case_settled(tx, reply.case, row, now)
 
 
 def _language(reply: Reply) -> str:

@@ -17,7 +17,16 @@ from smi_bot.durable.rows import OutboxRow
 from smi_bot.inquiry import Action, Inquiry, PromptedBy, Reply
 
 #: Buttons that mean the same however often they are pressed; those that ask for something or set it are no such.
-_ONCE = {"answer", "details", "none-of-these", "helpful", "not-helpful", "accept-notice", "delete-confirm", "delete-cancel"}
+_ONCE = {
+    "answer",
+    "details",
+    "none-of-these",
+    "helpful",
+    "not-helpful",
+    "accept-notice",
+    "delete-confirm",
+    "delete-cancel",
+}
 STALE = Action(verb="stale")
 #: What we let buttons carry. An app can be made to send anything else, NULs and lone surrogates too: no database takes
 #: these, and what cannot be asked of the database can never be committed.

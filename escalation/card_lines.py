@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from escalation.answering import reply_key
 from escalation.case import Case, CaseEvent, EventAudience, Priority
-from escalation.handoff import reply_key
 from escalation.redaction import redact
 from escalation.said import ERASED, is_erased, masked, shortened
 from escalation.store import MessageKey
@@ -18,8 +18,8 @@ from smi_bot.durable.rows import InboxRow, OutboxRow
 from smi_bot.inquiry import Attachment
 
 DeliveryState = Literal["queued", "retrying", "sent", "delivered", "failed"]
-#: See `smi_bot.attachments.FileState`; a file that was erased has none.
-CardFileState = Literal["here", "pending", "failed", "refused", "erased"]
+#: See `smi_bot.attachments.FileState`; a file that was erased has none. `kept`: here, but not where the card is shown.
+CardFileState = Literal["here", "kept", "pending", "failed", "refused", "erased"]
 
 _BEFORE = timedelta(hours=24)  # how long before a case an automatic answer still belongs to it
 _PATIENCE = timedelta(minutes=1)  # how long an automatic reply may wait, as platforms want a pace, without a word
@@ -27,6 +27,11 @@ _PATIENCE = timedelta(minutes=1)  # how long an automatic reply may wait, as pla
 _TROUBLES = {
     "TryAgain": "the platform does not take messages at the moment",
     "TimeoutError": "the platform did not answer in time",
+}
+#: What we tell that is always the same.
+_SENTENCES = {
+    "undelivered": "A reply did not reach the requester; it says above why.",
+    "erasure": "The requester asked for deletion. This case is kept because of a safety duty or because it is open.",
 }
 _ERROR = re.compile(r"(?:follow-up: )?[A-Z]\w+")
 
@@ -75,6 +80,7 @@ class CardLine:
     said: tuple[CardMessage, ...] = ()
     attachments: tuple[CardFile, ...] = ()
     link: str = ""  # of a public post
+    note: str = ""  # id of a note
     was_sent: bool = False  # a note that its author sent to the requester afterwards
     can_send: bool = False
     can_retry: bool = False
@@ -152,6 +158,7 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         said=_messages(event, case, context),
         attachments=_files(event, case, context),
         link=_web_address(event.body.get("link", "")),
+        note=event.body.get("id", "") if event.kind == "noted" else "",
         was_sent=sent,
         can_send=own_note and may_act and not sent and not case.is_public,
         can_retry=state == "failed" and may_act,
@@ -164,7 +171,7 @@ def _text(event: CaseEvent) -> str:
         case "replied" if "entry" in body:
             return f"{body['entry']}, version {body['version']}: {body['title']}"
         case "noted" | "replied":
-            return body["text"] or ERASED
+            return f"{body['text'] or ERASED}{' [deleted in Slack]' if body.get('deleted') else ''}"
         case "opened" | "raised" | "labelled":
             return f"{body['priority']}: {', '.join(body['labels'])}"
         case "closed":
@@ -182,9 +189,9 @@ def _ours(kind: str, body: Mapping[str, Any]) -> str:
             return f"{body['owner']} has not answered in time."
         case "reminded":
             return "Nobody has claimed this case in time."
-        case "erasure":
-            return "The requester asked for deletion. This case is kept because of a safety duty or because it is open."
-    return ""
+        case "reported":
+            return f"A further safety report: {', '.join(body['labels']).replace('-', ' ')}."
+    return _SENTENCES.get(kind, "")
 
 
 def _moment(at: datetime) -> str:

@@ -7,40 +7,33 @@ the outbox, timers, journal entries. What a specialist may not do raises NotAllo
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
-from typing import Any
-from uuid import uuid4
 
 from escalation import store
-from escalation.case import DISPOSITIONS, STEPS, Case, CaseEvent, Priority, due_at, joined, priority_of
+from escalation.answering import Answering
+from escalation.case import DISPOSITIONS, Case, Priority, due_at, joined, priority_of
+from escalation.case_steps import event_of, note_of, words_of
 from smi_bot import journal
 from smi_bot.assistant import OpenCase
 from smi_bot.attachments import set_state
-from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
 from smi_bot.decision import PRECEDENCE, SAFETY, Label
-from smi_bot.durable.outbox import post
 from smi_bot.durable.timers import set_timer
 from smi_bot.errors import NotAllowed
-from smi_bot.inquiry import Action, Audience, Choice, EntryPart, Part, Reply, SpecialistPart, WordingPart
-from smi_bot.library.model import StandardResponse
-from smi_bot.receiving import Kept, Referral, post_reply
-
-#: Characters of one reply; longer ones would not fit every platform.
-LONGEST_REPLY = 4000
+from smi_bot.inquiry import Action, Choice, WordingPart
+from smi_bot.receiving import Kept, Referral
 
 _HELPED = (Choice(action=Action(verb="helpful")), Choice(action=Action(verb="not-helpful")))
 _BUSY = timedelta(seconds=1)  # how long a timer leaves a case to whoever works on it
 
 
-class CaseHandoff:
+class CaseHandoff(Answering):
     """Cases, as the assistant and the desks act on them."""
 
     def __init__(
         self, windows: Mapping[Priority, timedelta], home: str | None = None, silence: timedelta = timedelta(hours=4)
     ) -> None:
-        self._windows = windows
+        super().__init__(windows, home)
         self._silence = silence  # after which a claim lapses
-        self._home = home  # country of a requester who has not named one
 
     # --- from the assistant
 
@@ -83,6 +76,8 @@ class CaseHandoff:
         if (labels, priority) != (case.labels, case.priority):
             body = {"labels": list(labels), "priority": priority}
             await self._record(tx, case.id, now, "raised", "bot", body)
+        elif case.owner and not SAFETY.isdisjoint(referral.labels):  # of what is known, but its owner may not look
+            await self._record(tx, case.id, now, "reported", "bot", {"labels": list(referral.labels)})
 
     async def _add_message(self, tx: Transaction, case_id: int, referral: Referral, now: datetime) -> None:
         body = {
@@ -147,9 +142,9 @@ class CaseHandoff:
     ) -> None:
         """An internal note; nobody outside ever sees it unless its author sends it. `version`: see `edit_note`."""
         case = await self._unfinished(tx, case_id)
-        if _known(case, "noted", id):
+        if event_of(case, "noted", id):
             return
-        await self._record(tx, case_id, now, "noted", actor, {"text": _words(text), "id": id, "version": version})
+        await self._record(tx, case_id, now, "noted", actor, {"text": words_of(text), "id": id, "version": version})
         await self.tell_desk(tx, case_id, now)
 
     async def edit_note(
@@ -161,56 +156,23 @@ class CaseHandoff:
         """
         case = await self._unfinished(tx, case_id)
         note = note_of(case, id)
-        if note is None or note.actor != actor or version <= note.body.get("version", ""):
+        if note is None or note.actor != actor or note.body.get("deleted") or version <= note.body.get("version", ""):
             return
         if note.body["text"] != text.strip():
-            body = {"text": _words(text), "id": id, "version": version, "edited": True}
+            body = {"text": words_of(text), "id": id, "version": version, "edited": True}
             await self._record(tx, case_id, now, "noted", actor, body)
+            await self.tell_desk(tx, case_id, now)
+
+    async def delete_note(self, tx: Transaction, case_id: int, id: str, now: datetime) -> None:
+        """A note no longer stands where it was written: it stays on record, says so, and cannot be sent any more."""
+        note = note_of(await store.case(tx, case_id, lock=True), id)
+        if note is not None and not note.body.get("deleted"):
+            await self._record(tx, case_id, now, "noted", note.actor, {**note.body, "deleted": True})
             await self.tell_desk(tx, case_id, now)
 
     async def check(self, tx: Transaction, case_id: int, actor: str, *, to_answer: bool = False) -> None:
         """Raises NotAllowed unless the case is the actor's, and may be answered; so that nobody types in vain."""
         await (self._answerable if to_answer else self._owned)(tx, case_id, actor)
-
-    async def reply(self, tx: Transaction, case_id: int, actor: str, text: str, id: str, now: datetime) -> None:
-        """Sends the owner's words to the requester, once for each `id`."""
-        case = await self._answerable(tx, case_id, actor)
-        if not _known(case, "replied", id):
-            await self._reply(tx, case, actor, {"text": _words(text), "id": id}, now)
-
-    async def send_note(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
-        """Sends a note of the owner's own, by an explicit press; a second press sends nothing."""
-        case = await self._answerable(tx, case_id, actor)
-        note = next((e for e in case.events if e.id == event and e.kind == "noted"), None)
-        if note is None or note.actor != actor:
-            raise NotAllowed("Only a note of your own can be sent to the requester.")
-        sent = f"note-{note.body['id']}"  # however often it was edited
-        if not _known(case, "replied", sent):
-            await self._reply(tx, case, actor, {"text": note.body["text"], "id": sent, "note": event}, now)
-
-    async def answer(
-        self, tx: Transaction, case_id: int, actor: str, entry: StandardResponse, id: str, now: datetime
-    ) -> None:
-        """Sends an approved entry to the requester, once for each `id`; what it says is checked when it goes out."""
-        case = await self._answerable(tx, case_id, actor)
-        if _known(case, "replied", id):
-            return
-        conversation = await tx.get_one(ConversationRow, case.conversation)
-        audience: Audience = "hcp" if conversation.audience == "hcp" else "patient"
-        part = EntryPart(entry=entry.id, audience=audience, country=conversation.country or self._home)
-        body = {"text": "", "entry": entry.id, "title": entry.title, "version": entry.version, "id": id}
-        await self._reply(tx, case, actor, body, now, part)
-
-    async def retry(self, tx: Transaction, case_id: int, actor: str, event: int, now: datetime) -> None:
-        """Sends again a reply that failed, under the same id."""
-        case = await self._owned(tx, case_id, actor)
-        replied = next((e for e in case.events if e.id == event and e.kind == "replied"), None)
-        row = (await store.deliveries(tx, [reply_key(event)])).get(reply_key(event))
-        if replied is None or row is None or row.state != "failed":
-            raise NotAllowed("This reply has not failed; nothing was sent again.")
-        row.state, row.failures, row.next_attempt_at, row.settled_at = "open", 0, now, None
-        journal.note(tx, now, "case", str(case_id), event=event, what="retried", actor=actor)
-        tx.rings |= {"outbox", row.lane}
 
     async def fetch_again(self, tx: Transaction, case_id: int, actor: str, file: str, now: datetime) -> None:
         """Asks the platform again for a file that could not be had."""
@@ -279,116 +241,3 @@ class CaseHandoff:
         await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat(), "owner": case.owner})
         await self.tell_desk(tx, case_id, now)
         return now + window
-
-    async def reply_settled(self, tx: Transaction, case_id: int, now: datetime) -> None:
-        """A reply on this case was delivered or failed: the desk must see which."""
-        await self.tell_desk(tx, case_id, now)
-        tx.rings.add("desk")
-
-    # --- shared steps
-
-    async def _owned(self, tx: Transaction, case_id: int, actor: str) -> Case:
-        case = await self._unfinished(tx, case_id)
-        if case.owner is None:
-            raise NotAllowed(f"Claim {case.number} first.")
-        if case.owner != actor:
-            raise NotAllowed(f"Only its owner, {case.owner}, can do that on {case.number}.")
-        return case
-
-    async def _answerable(self, tx: Transaction, case_id: int, actor: str) -> Case:
-        case = await self._owned(tx, case_id, actor)
-        if case.is_public:
-            raise NotAllowed(
-                f"{case.number} is a public post: nothing is ever sent there. Follow its link, or wait until they write"
-                " to the bot in private."
-            )
-        return case
-
-    async def _unfinished(self, tx: Transaction, case_id: int) -> Case:
-        case = await store.case(tx, case_id, lock=True)
-        if case.status == "closed":
-            raise NotAllowed(f"{case.number} is closed.")
-        return case
-
-    async def _record(
-        self, tx: Transaction, case_id: int, now: datetime, kind: Any, actor: str, body: dict[str, Any]
-    ) -> int:
-        event = await store.add_event(tx, case_id, now, kind, actor, body)
-        kept = {key: value for key, value in body.items() if key not in ("text", "note", "id")}
-        journal.note(tx, now, "case", str(case_id), event=event, what=kind, actor=actor, **kept)
-        return event
-
-    async def _reply(
-        self,
-        tx: Transaction,
-        case: Case,
-        actor: str,
-        body: dict[str, Any],
-        now: datetime,
-        part: EntryPart | None = None,
-    ) -> None:
-        """`part`: an approved entry in the place of the specialist's own words."""
-        event = await store.add_event(tx, case.id, now, "replied", actor, body, "requester")
-        journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor, entry=body.get("entry"))
-        said = part or SpecialistPart(event=event, text=body["text"])
-        await self._say(tx, case, reply_key(event), said, now)
-        await self.tell_desk(tx, case.id, now)
-
-    async def _say(
-        self, tx: Transaction, case: Case, key: str, part: Part, now: datetime, choices: tuple[Choice, ...] = ()
-    ) -> None:
-        if case.is_public:
-            return
-        conversation = await tx.get_one(ConversationRow, case.conversation)
-        if isinstance(part, WordingPart):
-            part = part.model_copy(
-                update={"language": conversation.language, "country": conversation.country or self._home}
-            )
-        reply = Reply(
-            id=key,
-            conversation=conversation.id,
-            channel=conversation.channel,
-            part=part,
-            choices=choices,
-            case=case.id,
-        )
-        await post_reply(tx, now, reply)
-
-    async def _watch(self, tx: Transaction, case: Case) -> None:
-        due = due_at(case, self._windows)
-        if due is not None:
-            await set_timer(tx, key=f"due:{case.id}", kind="due", subject=str(case.id), due=due)
-
-    async def tell_desk(self, tx: Transaction, case_id: int, now: datetime) -> None:
-        """Queues a desk post, unless one waits that nobody has begun: a desk shows the case as it is by then."""
-        case, lane = await store.case(tx, case_id), f"case:{case_id}"
-        # Of two alike, what nobody has claimed: a new case must not wait for what is added to known ones.
-        priority = 2 * STEPS.index(case.priority) + (case.status == "open")
-        if await store.is_told(tx, lane, priority):
-            return
-        payload = {"case": case_id, "event": case.events[-1].id}
-        key = f"desk:{case_id}:{uuid4().hex}"
-        await post(tx, now, key=key, lane=lane, way="handoff", payload=payload, priority=priority)
-
-
-def reply_key(event: int) -> str:
-    """The outbox key of the reply written in a case event."""
-    return f"s{event}"
-
-
-def note_of(case: Case, id: str) -> CaseEvent | None:
-    """The latest version of a note."""
-    return next((e for e in reversed(case.events) if e.kind == "noted" and e.body.get("id") == id), None)
-
-
-def _known(case: Case, kind: str, id: str) -> bool:
-    return any(event.kind == kind and event.body.get("id") == id for event in case.events)
-
-
-def _words(text: str) -> str:
-    words = text.strip()
-    if not words:
-        raise NotAllowed("Write something first.")
-    if len(words) > LONGEST_REPLY:
-        raise NotAllowed(f"This is too long to send ({len(words)} characters); keep it under {LONGEST_REPLY}.")
-    return words

@@ -2,6 +2,7 @@
 
 import asyncio
 import hmac
+import re
 import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import timedelta
@@ -35,6 +36,7 @@ from smi_bot.text import repair
 
 _STATIC = Path(__file__).parent / "desk_static"
 _POLL = 5.0  # seconds
+_SLACK_ACTOR = re.compile(r"\bslack:(?=[A-Z0-9]{3})")
 _File = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{0,64}$")]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9-]{8,64}$")]
 
@@ -73,6 +75,7 @@ class LocalDesk:
         self._password = password
         # Told to escape: by itself it would not, for a name that ends in .j2.
         self._templates = Jinja2Templates(env=Environment(loader=FileSystemLoader(_STATIC), autoescape=True))
+        self._templates.env.filters["named"] = _named
         self._stopping = asyncio.Event()
 
     @property
@@ -202,7 +205,7 @@ class LocalDesk:
         except ValidationError:
             return JSONResponse({"message": "This press was not understood; load the page again."}, 422)
         except NotAllowed as error:
-            return JSONResponse({"message": str(error)}, 409)
+            return JSONResponse({"message": _named(str(error))}, 409)
         return JSONResponse(done)
 
     async def _do(self, press: str, case: int, actor: str, form: _Form) -> dict[str, Any]:
@@ -241,6 +244,11 @@ class LocalDesk:
                 await handoff.close(tx, case, actor, form.disposition, form.note, now)
             case _:
                 raise NotAllowed("This desk does not know that button; load the page again.")
+
+
+def _named(text: str) -> str:
+    """Specialists of Slack are known here by their id only: what they are called is another scope to be asked for."""
+    return _SLACK_ACTOR.sub("Slack ", text)
 
 
 def _specialist(request: Request) -> str | None:

@@ -17,9 +17,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from escalation import slack_store
 from escalation.case import Priority
 from escalation.handoff import CaseHandoff
-from escalation.slack_client import called, error_code, web_client
+from escalation.slack_client import CardGone, NoChannel, called, error_code, web_client
 from escalation.slack_desk import SlackDesk
 from escalation.slack_events import SlackEvents
 from escalation.slack_listeners import bolt_app
@@ -98,13 +99,18 @@ class Whispers:
         self._channel = channel
 
     async def send(self, row: OutboxRow) -> Sent:
-        what = {"channel": self._channel, "user": row.payload["user"], "text": addressed(row.payload["text"])}
+        channel = row.payload.get("channel") or self._channel
+        what = {"channel": channel, "user": row.payload["user"], "text": addressed(row.payload["text"])}
         if row.payload["thread"]:
             what["thread_ts"] = row.payload["thread"]
         try:
             response = await called(self._client.chat_postEphemeral, **what)
         except SlackApiError as error:  # they left the channel, say: there is nobody to tell
             raise Refused(f"Slack: {error_code(error)}") from error
+        except CardGone as error:
+            raise Refused(f"Slack: {error}") from error
+        except NoChannel as error:  # a channel that was used before is no trouble of the present one
+            raise (error if channel == self._channel else Refused(f"Slack: {error}")) from error
         return Sent(str(response["message_ts"]), {})
 
     async def settled(self, tx: Transaction, row: OutboxRow, now: object) -> None:
@@ -126,10 +132,11 @@ class Slack:
     ) -> None:
         if settings.slack_bot_token is None or settings.slack_channel is None:
             raise SettingsError("SMI_SLACK_BOT_TOKEN and SMI_SLACK_CHANNEL: both are needed for the Slack desk")
-        self._channel = settings.slack_channel
+        self._database, self._clock, self._channel = database, clock, settings.slack_channel
         client = web_client(settings.slack_bot_token.get_secret_value(), settings.slack_api)
         secret = settings.slack_signing_secret if settings.slack_app_token is None else None
-        bolt = bolt_app(presses, inbox, client, secret.get_secret_value() if secret else None)
+        self._channels = {self._channel}
+        bolt = bolt_app(presses, inbox, client, self._channels, secret.get_secret_value() if secret else None)
         self._connection = SlackConnection(bolt, settings)
         self.desk = SlackDesk(database, shelf, clock, windows, client, self._channel)
         self.whispers = Whispers(client, self._channel)
@@ -139,6 +146,13 @@ class Slack:
         """Of the inbox's kind `slack`."""
         events = SlackEvents(handoff, self._channel)
         return events.receive, events.give_up
+
+    async def catch_up(self, handoff: CaseHandoff) -> None:
+        """At start: shows cases that came before this channel was named, and hears what is said below cards elsewhere."""
+        async with self._database.transaction() as tx:
+            self._channels |= await slack_store.channels(tx)
+            for case_id in await slack_store.without_card(tx, self._channel):
+                await handoff.tell_desk(tx, case_id, self._clock())
 
     async def run(self) -> None:
         await self._connection.run()

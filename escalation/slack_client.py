@@ -32,6 +32,15 @@ _MENDS = {
     "missing_scope": "the app lacks a scope; run 'smi-bot slack check'",
     "restricted_action": "the workspace forbids the bot to post in the channel; ask its administrators",
 }
+#: Those of them that are about a channel: another one may be all right.
+_OF_CHANNEL = {
+    "channel_not_found",
+    "is_archived",
+    "is_inactive",
+    "not_in_channel",
+    "posting_to_channel_denied",
+    "restricted_action",
+}
 #: What passes by itself.
 _PASSING = {
     "ratelimited",
@@ -45,13 +54,26 @@ _PASSING = {
 Call = Callable[..., Awaitable[AsyncSlackResponse]]
 
 
+class NoAnswer(TryAgain):
+    """Nothing came back in time: nobody knows whether it was done."""
+
+
+class NoChannel(TryAgain):
+    """Somebody has to mend something about the channel."""
+
+
+class CardGone(SmiError):
+    """The card is not there any more, or not ours to change; nor is its thread."""
+
+
 def web_client(token: str, api: str) -> AsyncWebClient:
     """Without retries of its own, which could post twice: the outbox repeats, and looks before it does."""
     return AsyncWebClient(token=token, base_url=api, timeout=_TIMEOUT, retry_handlers=[], trust_env_in_session=True)
 
 
 async def called(call: Call, **what: Any) -> AsyncSlackResponse:
-    """Raises TryAgain where nobody of this way can get through now; SlackApiError where Slack refuses this very call."""
+    """Raises TryAgain where nobody of this way can get through now, CardGone where there is no such thread, and
+    SlackApiError where Slack refuses this very call."""
     try:
         return await call(**what)
     except SlackApiError as error:
@@ -59,7 +81,7 @@ async def called(call: Call, **what: Any) -> AsyncSlackResponse:
     except SlackRequestError as error:  # of an upload: where its bytes go is no method of Slack's
         raise TryAgain("Slack does not take a file") from error
     except (aiohttp.ClientError, TimeoutError) as error:
-        raise TryAgain(f"Slack does not answer ({type(error).__name__})", all=True) from error
+        raise NoAnswer(f"Slack does not answer ({type(error).__name__})", all=True) from error
 
 
 async def messages(call: Call, **what: Any) -> AsyncIterator[dict[str, Any]]:
@@ -78,10 +100,13 @@ async def messages(call: Call, **what: Any) -> AsyncIterator[dict[str, Any]]:
 def meaning(error: SlackApiError) -> SmiError | None:
     """None where the fault is in what was asked."""
     code, status = error_code(error), _status(error)
+    if code == "thread_not_found":
+        return CardGone("its card was deleted")
     if status == 429 or code == "ratelimited":
         return TryAgain("Slack asks to wait", after=_retry_after(error), all=True)
     if code in _MENDS:
-        return TryAgain(_MENDS[code], after=_BROKEN, all=True)
+        kind = NoChannel if code in _OF_CHANNEL else TryAgain
+        return kind(_MENDS[code], after=_BROKEN, all=True)
     if code in _PASSING or status >= 500 or not code:
         return TryAgain(f"Slack does not answer ({code or status})", all=True)
     return None

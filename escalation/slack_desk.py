@@ -6,7 +6,8 @@ changed; what is posted is whatever Slack does not show yet, so rows that queue 
 
 import hashlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +17,23 @@ from slack_sdk.web.async_client import AsyncWebClient
 
 from escalation import slack_store, store
 from escalation.board import context
-from escalation.cards import card
-from escalation.case import Priority
-from escalation.slack_cards import Post, card_post, line_posts
-from escalation.slack_client import Call, called, error_code, messages
-from escalation.slack_files import file_key, file_name, find, is_file, upload, wanted_files
-from escalation.slack_store import SlackPostRow
+from escalation.cards import Card, card
+from escalation.case import Case, Priority
+from escalation.slack_cards import Post, card_post
+from escalation.slack_client import CardGone, NoChannel, called, error_code
+from escalation.slack_files import (
+    Thread,
+    WantedFile,
+    file_key,
+    file_name,
+    is_file,
+    upload,
+    wanted_files,
+    without_refused,
+)
+from escalation.slack_finding import find_file, find_post, mark
+from escalation.slack_lines import line_posts
+from escalation.slack_store import CARD, SlackPostRow
 from smi_bot.database import Database, Transaction
 from smi_bot.durable.outbox import Sent
 from smi_bot.durable.pace import Pace, take_turn
@@ -31,12 +43,14 @@ from smi_bot.shelf import Shelf
 
 log = structlog.get_logger()
 
-#: Name of the metadata by which a post of ours is found again.
-EVENT_TYPE = "smi_case_post"
 #: About one message a second and channel (Slack documentation, "Rate limits"); updates count alike here.
 _EVERY = 1.0
+#: Seconds after which a case looks again whether others still go first: it may have become more pressing.
+_LONGEST_WAY = 10.0
 #: What Slack says of something that somebody else removed.
 _GONE = {"message_not_found", "file_not_found", "file_deleted"}
+#: What it says of something that is not ours, as when the app was made anew; or not ours to change any more.
+_NOT_OURS = {"cant_update_message", "edit_window_closed", "cant_delete_message", "cant_delete_file"}
 
 
 class _NotOurTurn(TryAgain):
@@ -69,7 +83,7 @@ class SlackDesk:
     async def send(self, row: OutboxRow) -> Sent:
         """Brings Slack up to date with one case, one call after another."""
         try:
-            while await self._next(row.payload["case"]):
+            while await self._step(row):
                 self._note("")
         except _NotOurTurn:
             raise
@@ -79,6 +93,15 @@ class SlackDesk:
         self._note("")
         return Sent(row.key, {})
 
+    async def _step(self, row: OutboxRow) -> bool:
+        case_id = row.payload["case"]
+        await self._give_way(row)
+        try:
+            return await self._next(case_id)
+        except CardGone:
+            await self._retire(case_id, self._channel)
+            return True
+
     async def settled(self, tx: Transaction, row: OutboxRow, now: Any) -> None:
         tx.rings.add("desk")
 
@@ -87,58 +110,116 @@ class SlackDesk:
             log.warning("slack desk waits", reason=trouble)
         self._trouble = trouble
 
+    async def _give_way(self, row: OutboxRow) -> None:
+        """A case that nobody has seen yet does not wait for what is added to others."""
+        async with self._database.reading() as tx:
+            waiting = await slack_store.cards_waiting(tx, row, self._channel, self._clock())
+        if waiting:
+            raise _NotOurTurn("cases without a card go first", after=min(waiting * _EVERY, _LONGEST_WAY))
+
     async def _next(self, case_id: int) -> bool:
         """Makes the first thing right that Slack does not show as it is; False where there is none."""
         async with self._database.reading() as tx:
             case = await store.case(tx, case_id)
-            shown = card(case, await context(tx, [case], self._shelf.library, self._windows, "", self._clock()))
-            standing = await slack_store.posts(tx, case_id, self._channel)
+            rows = await slack_store.rows(tx, case_id)
+            standing = slack_store.standing(rows, self._channel)
+            loaded = await context(tx, [case], self._shelf.library, self._windows, "", self._clock())
+            shown = without_refused(card(case, loaded), standing)
             files = await wanted_files(tx, case_id, shown, standing)
-        posts = (card_post(shown), *line_posts(shown))
+        stands = standing.get(CARD)
+        posts = (card_post(shown), *line_posts(shown, (stands.ts if stands else None) or ""))
+        return (
+            await self._shows(case, posts, standing)
+            or await self._shows_file(case, files, standing)
+            or await self._removes(case, _wanted(shown, posts), rows)
+            or await self._ends(case)
+        )
+
+    async def _shows(self, case: Case, posts: tuple[Post, ...], standing: Mapping[str, SlackPostRow]) -> bool:
         for post in posts:
             stands = standing.get(post.key)
             if stands is None or stands.ts is None or stands.digest != _digest(post):
-                await self._show(case_id, post, standing, case.opened_at)
+                await self._show(case.id, post, standing, case.opened_at)
                 return True
-        if files:
+        return False
+
+    async def _shows_file(self, case: Case, files: list[WantedFile], standing: Mapping[str, SlackPostRow]) -> bool:
+        for file in files:
             await self._turn()
-            await upload(self._database, self._client, self._channel, case_id, standing["card"].ts or "", files[0])
+            thread = Thread(self._channel, standing[CARD].ts or "", case.id, case.opened_at)
+            await upload(self._database, self._client, thread, file)
             return True
-        wanted = {post.key for post in posts}
-        wanted |= {file_key(file.id) for line in shown.thread for file in line.attachments if file.state != "erased"}
+        return False
+
+    async def _removes(self, case: Case, wanted: set[str], rows: list[SlackPostRow]) -> bool:
+        """Takes away what is shown no longer: here, in threads of cards that are gone, and in channels used before."""
+        elsewhere = next((r for r in rows if r.channel != self._channel and not slack_store.is_old(r)), None)
+        if elsewhere is not None:
+            await self._retire(case.id, elsewhere.channel)
+            return True
+        standing = slack_store.standing(rows, self._channel)
         unwanted = next((row for key, row in standing.items() if key not in wanted), None)
-        if unwanted is not None:
-            await self._remove(unwanted, standing["card"].ts, case.opened_at)
-        return unwanted is not None
+        row = unwanted or slack_store.next_old(rows)
+        if row is not None:
+            await self._remove(row, standing[CARD].ts or "", case.opened_at)
+        return row is not None
 
-    async def _remove(self, row: SlackPostRow, thread: str | None, since: datetime) -> None:
+    async def _ends(self, case: Case) -> bool:
+        """Nothing is left to be shown; what was begun on a closed case is sent by nobody."""
+        if case.status == "closed":
+            async with self._database.transaction() as tx:
+                await slack_store.drop_drafts(tx, case.id)
+        return False
+
+    async def _remove(self, row: SlackPostRow, card: str, since: datetime) -> None:
         """Takes one thing out of Slack that is no longer so, or was erased; also what may or may not have arrived."""
-        place = row.ts or await self._sought(row, thread, since)
-        if place is not None:
-            await self._turn()
-            try:
-                if is_file(row.key):
-                    await called(self._client.files_delete, file=place)
-                else:
-                    await called(self._client.chat_delete, channel=self._channel, ts=place)
-            except SlackApiError as error:
-                if error_code(error) not in _GONE:  # it may hold words that were erased: not to be passed over
-                    raise
+        try:
+            place = row.ts or await self._sought(row, card, since)
+            if place is not None:
+                await self._turn()
+                await self._delete(row, place)
+        except NoChannel as trouble:
+            if row.channel == self._channel:
+                raise
+            log.error("slack post left in a channel used before", case=row.case_id, ts=row.ts, reason=str(trouble))
         async with self._database.transaction() as tx:
-            await tx.delete(row)
+            await slack_store.removed(tx, row)
 
-    async def _sought(self, row: SlackPostRow, thread: str | None, since: datetime) -> str | None:
-        if is_file(row.key):
-            return await find(self._client, self._channel, thread or "", file_name(row.case_id, row.key))
-        return await self._find(row.case_id, row.key, thread, since)
+    async def _delete(self, row: SlackPostRow, place: str) -> None:
+        key = slack_store.origin(row)[1] if slack_store.is_old(row) else row.key
+        try:
+            if is_file(key):
+                await called(self._client.files_delete, file=place)
+            else:
+                await called(self._client.chat_delete, channel=row.channel, ts=place)
+        except SlackApiError as error:
+            if error_code(error) in _NOT_OURS:  # nothing that we could do, now or later
+                log.error("slack does not let us delete", case=row.case_id, place=place, error=error_code(error))
+            elif error_code(error) not in _GONE:  # it may hold words that were erased: not to be passed over
+                raise
+
+    async def _sought(self, row: SlackPostRow, card: str, since: datetime) -> str | None:
+        if not slack_store.is_old(row):
+            return await self._find(row, row.key, card, since)
+        thread, key = slack_store.origin(row)
+        with suppress(CardGone):
+            if thread and (found := await self._find(row, key, thread, since)):
+                return found
+        return await self._find(row, key, None, since)  # Slack posts there what answers a card that is gone
+
+    async def _find(self, row: SlackPostRow, key: str, thread: str | None, since: datetime) -> str | None:
+        if is_file(key):
+            return await find_file(self._client, row.channel, thread, since, file_name(row.case_id, key))
+        return await find_post(self._client, row.channel, thread, since, row.case_id, key)
 
     async def _show(self, case_id: int, post: Post, standing: Mapping[str, SlackPostRow], since: datetime) -> None:
-        stands, thread = standing.get(post.key), standing["card"].ts if "card" in standing else None
+        stands, thread = standing.get(post.key), standing[CARD].ts if CARD in standing else None
         if stands is not None and stands.ts is not None:
-            await self._update(case_id, post, stands.ts)
+            await self._update(stands, post, stands.ts)
             return
         # A row without its place: it was tried before, and nobody knows whether it arrived.
-        found = await self._find(case_id, post.key, thread, since) if stands is not None else None
+        within = None if post.key == CARD else thread
+        found = await self._find(stands, post.key, within, since) if stands is not None else None
         if found is None:
             await self._turn()
             await self._keep(case_id, post, None)
@@ -154,51 +235,38 @@ class SlackDesk:
         what: dict[str, Any] = {
             "channel": self._channel,
             "text": post.text,
-            "metadata": {"event_type": EVENT_TYPE, "event_payload": {"case": case_id, "key": post.key}},
+            "metadata": mark(case_id, post.key),
             "unfurl_links": False,
             "unfurl_media": False,
         }
-        if post.key != "card":
+        if post.key != CARD:
             what |= {"thread_ts": thread, "reply_broadcast": post.to_channel}
         try:
             response = await called(self._client.chat_postMessage, **what, blocks=post.blocks)
         except SlackApiError as error:  # better a card without its words than a case that nobody sees
             log.error("slack refuses blocks", case=case_id, key=post.key, error=error_code(error))
             response = await called(self._client.chat_postMessage, **what)
-        if post.key != "card" and (response.get("message") or {}).get("thread_ts") != thread:
-            # The card was deleted, and Slack posts what answers it to the channel: the case is shown anew.
+        if post.key != CARD and (response.get("message") or {}).get("thread_ts") != thread:
+            # The card was deleted, and Slack posts what answers it to the channel.
             await called(self._client.chat_delete, channel=self._channel, ts=response["ts"])
-            await self._forget(case_id)
-            raise TryAgain("its card was deleted", after=0)
+            raise CardGone("its card was deleted")
         return str(response["ts"])
 
-    async def _update(self, case_id: int, post: Post, ts: str) -> None:
+    async def _update(self, row: SlackPostRow, post: Post, ts: str) -> None:
         await self._turn()
         what: dict[str, Any] = {"channel": self._channel, "ts": ts, "text": post.text, "blocks": post.blocks}
         try:
             await called(self._client.chat_update, **what)
         except SlackApiError as error:
-            if error_code(error) == "message_not_found" and post.key == "card":  # somebody deleted it
-                await self._forget(case_id)
+            code = error_code(error)
+            if code in _NOT_OURS or (code in _GONE and post.key == CARD):
+                raise CardGone(code) from error
+            if code in _GONE:  # somebody deleted a line that says something else by now: that is posted anew
+                async with self._database.transaction() as tx:
+                    await slack_store.removed(tx, row)
                 return
-            log.error("slack refuses an update", case=case_id, key=post.key, error=error_code(error))
-        await self._keep(case_id, post, ts)
-
-    async def _find(self, case_id: int, key: str, thread: str | None, since: datetime) -> str | None:
-        """Where a post stands that may or may not have arrived."""
-        mine = {"event_type": EVENT_TYPE, "event_payload": {"case": case_id, "key": key}}
-        async for message in self._posted(thread if key != "card" else None, since):
-            if message.get("metadata") == mine:
-                return str(message["ts"])
-        return None
-
-    def _posted(self, thread: str | None, since: datetime) -> AsyncIterator[dict[str, Any]]:
-        oldest = (since - timedelta(minutes=5)).timestamp()  # two clocks are never quite alike
-        call: Call = self._client.conversations_history
-        what: dict[str, Any] = {"channel": self._channel, "include_all_metadata": True, "oldest": str(oldest)}
-        if thread is not None:
-            call, what = self._client.conversations_replies, {**what, "ts": thread}
-        return messages(call, **what)
+            log.error("slack refuses an update", case=row.case_id, key=post.key, error=code)
+        await self._keep(row.case_id, post, ts)
 
     async def _keep(self, case_id: int, post: Post, ts: str | None) -> None:
         async with self._database.transaction() as tx:
@@ -206,9 +274,15 @@ class SlackDesk:
             row = SlackPostRow(case_id=case_id, channel=self._channel, key=post.key, ts=ts, digest=digest)
             await tx.merge(row)
 
-    async def _forget(self, case_id: int) -> None:
+    async def _retire(self, case_id: int, channel: str) -> None:
         async with self._database.transaction() as tx:
-            await slack_store.forget(tx, case_id, self._channel)
+            await slack_store.retire(tx, case_id, channel)
+
+
+def _wanted(card: Card, posts: tuple[Post, ...]) -> set[str]:
+    """The keys of what is to stand in Slack."""
+    files = (file for line in card.thread for file in line.attachments)
+    return {post.key for post in posts} | {file_key(file.id) for file in files if file.state != "erased"}
 
 
 def _digest(post: Post) -> str:

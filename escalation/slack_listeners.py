@@ -5,7 +5,7 @@ acknowledges before any listener runs, are in the inbox ahead of that. Neither n
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
@@ -17,7 +17,8 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from escalation.slack_client import called, error_code
-from escalation.slack_events import EVENT_KIND, actor_of, key_of, lane_of, wanted
+from escalation.slack_events import EVENT_KIND, STRANGER, actor_of, key_of, lane_of, wanted
+from escalation.slack_guard import is_stranger
 from escalation.slack_presses import Presses
 from escalation.slack_text import unaddressed
 from escalation.slack_views import (
@@ -39,16 +40,30 @@ Body = dict[str, Any]
 Ack = Callable[..., Awaitable[Any]]
 View = dict[str, Any]
 
+#: Values of buttons: the number of a case, and where they are about something within it, what that is.
+_OF_CASE = re.compile("([0-9]{1,18})")
+_OF_REPLY = re.compile("([0-9]{1,18}):([0-9]{1,18})")
+_OF_FILE = re.compile("([0-9]{1,18}):(.+)")
+_OF_WINDOW = re.compile("([0-9]{1,18})(:.*)?")
+
 #: In which field of a window a refusal is shown: its block.
 _BLOCKS = {"reply_modal": "reply", "label_modal": "labels", "close_modal": "close"}
 
 
-def bolt_app(presses: Presses, inbox: Inbox, client: AsyncWebClient, signing_secret: str | None) -> AsyncApp:
-    """The one Bolt app. `signing_secret`: None where Slack comes by Socket Mode, which is authenticated itself."""
+def bolt_app(
+    presses: Presses, inbox: Inbox, client: AsyncWebClient, channels: Collection[str], signing_secret: str | None
+) -> AsyncApp:
+    """The one Bolt app. `channels`: nothing is kept of what happens in others, which the bot may be in as well.
+
+    `signing_secret`: None where Slack comes by Socket Mode, which is authenticated itself.
+    """
 
     async def keep(body: Body, next: Callable[[], Awaitable[Any]]) -> None:
         event = body.get("event") or {}
-        if (kept := wanted(event)) is not None:
+        kept = wanted(event)
+        if kept is not None and "text" in kept and is_stranger(body):
+            kept = {name: kept[name] for name in ("user", "channel", "ts", "thread")} | {"what": "stranger"}
+        if kept is not None and kept["channel"] in channels:
             await inbox.accept(key_of(str(body.get("team_id", "")), event), lane_of(kept), EVENT_KIND, kept)
         await next()
 
@@ -65,6 +80,7 @@ def bolt_app(presses: Presses, inbox: Inbox, client: AsyncWebClient, signing_sec
         ignoring_self_events_enabled=False,  # `wanted` passes our own over, and needs no user id for it
     )
     listeners = Listeners(presses, client)
+    app.use(listeners.guard)
     listeners.listen(app)
     return app
 
@@ -76,12 +92,19 @@ class Listeners:
         self._presses = presses
         self._client = client
 
+    async def guard(self, ack: Ack, body: Body, next: Callable[[], Awaitable[Any]]) -> Any:
+        """Whoever is not of this workspace presses in vain, and is told so. What this returns is Bolt's answer."""
+        if "event" in body or not is_stranger(body):
+            return await next()
+        await self._tell(body, STRANGER)
+        return await ack()
+
     def listen(self, app: AsyncApp) -> None:
         app.event(re.compile(".*"))(_kept)
         for action, press in {"case_claim": self._presses.claim, "case_release": self._presses.release}.items():
-            app.action(action)(self._pressed(press))
-        for action, again in {"reply_retry": self._presses.retry, "file_retry": self._presses.fetch_again}.items():
-            app.action(action)(self._pressed(again))
+            app.action(action)(self._pressed(press, _OF_CASE))
+        app.action("reply_retry")(self._pressed(self._presses.retry, _OF_REPLY))
+        app.action("file_retry")(self._pressed(self._presses.fetch_again, _OF_FILE))
         windows = {
             "case_reply": self._reply_window,
             "case_insert": self._entry_window,
@@ -107,10 +130,10 @@ class Listeners:
 
     # --- buttons
 
-    def _pressed(self, press: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    def _pressed(self, press: Callable[..., Awaitable[None]], form: re.Pattern[str]) -> Callable[..., Awaitable[None]]:
         async def listener(ack: Ack, body: Body) -> None:
-            case, *more = body["actions"][0]["value"].split(":", 1)
             try:
+                case, *more = _value(body, form)
                 await press(int(case), actor_of(body["user"]["id"]), *more)
             except NotAllowed as error:
                 await self._tell(body, str(error))
@@ -119,9 +142,11 @@ class Listeners:
         return listener
 
     async def _tell(self, body: Body, why: str) -> None:
-        """Privately, where they pressed."""
+        """Privately, in the thread in which they pressed, or in that of the window's case."""
         message = body.get("message") or {}
-        await self._presses.tell(body["user"]["id"], message.get("thread_ts") or message.get("ts") or "", why)
+        thread = message.get("thread_ts") or message.get("ts") or ""
+        case = read_state(body["view"]).case if body.get("view") else None
+        await self._presses.tell(body["user"]["id"], thread, why, case)
 
     # --- windows
 
@@ -129,9 +154,9 @@ class Listeners:
         """Slack gives three seconds, from the press, to open a window; there is nothing to lose but the window."""
 
         async def listener(ack: Ack, body: Body) -> None:
-            case = int(body["actions"][0]["value"].split(":", 1)[0])
             try:
-                view = await window(case, actor_of(body["user"]["id"]), body)
+                case, *_ = _value(body, _OF_WINDOW)
+                view = await window(int(case), actor_of(body["user"]["id"]), body)
             except (NotAllowed, NotApproved) as error:
                 await self._tell(body, str(error))
                 await ack()
@@ -183,8 +208,10 @@ class Listeners:
         """What is typed is kept: closing the window by accident loses nothing."""
         form, actor = read_state(body["view"]), actor_of(body["user"]["id"])
         text = body["actions"][0].get("value") or ""
-        await self._presses.keep_draft(form.case, actor, text)
+        is_draft = await self._presses.keep_draft(form, actor, text)
         await ack()
+        if not is_draft:
+            return
         card = await self._presses.shown(form.case, actor)
         await self._show(body, reply_view(card, form.id, text, text))
 
@@ -215,6 +242,16 @@ class Listeners:
             await ack()
 
         return listener
+
+
+def _value(body: Body, form: re.Pattern[str]) -> tuple[str, ...]:
+    """What a button names. Raises NotAllowed where its value is none that we write."""
+    action = body["actions"][0]
+    found = form.fullmatch(str(action.get("value", "")))
+    if found is None:
+        log.warning("slack button names nothing", action=action.get("action_id"))
+        raise NotAllowed("The bot does not know what this button is about. Please use those on the card.")
+    return found.groups()
 
 
 async def _kept(ack: Ack) -> None:

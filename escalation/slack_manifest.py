@@ -18,10 +18,10 @@ SCOPES = {
     "groups:history": "the same in a private channel",
     "channels:read": "sees whether it is in the channel",
     "groups:read": "the same for a private channel",
-    "reactions:read": "sees the reaction that sends a message",
+    "reactions:read": "sees the reaction that sends a message, and that it was taken back",
     "files:write": "shows requesters' files in the thread",
 }
-EVENTS = ("message.channels", "message.groups", "reaction_added")
+EVENTS = ("message.channels", "message.groups", "reaction_added", "reaction_removed")
 
 
 def manifest(*, socket: bool, url: str = "https://bot.example.com") -> dict[str, Any]:
@@ -88,3 +88,7 @@ async def _of_channel(client: AsyncWebClient, channel: str) -> AsyncIterator[str
         yield f"SMI_SLACK_CHANNEL: #{found['name']} is archived; unarchive it or choose another"
     elif not found.get("is_member"):
         yield f"SMI_SLACK_CHANNEL: the bot is not in #{found['name']}; write /invite @smi-bot there"
+    if found.get("is_ext_shared") or found.get("is_pending_ext_shared"):
+        yield f"SMI_SLACK_CHANNEL: #{found['name']} is shared with another company, which reads it; choose another"
+    if not found.get("is_private"):
+        yield f"SMI_SLACK_CHANNEL: #{found['name']} is not private: your whole workspace can read it; make it private"

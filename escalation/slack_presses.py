@@ -9,9 +9,10 @@ from escalation.board import context
 from escalation.card_lines import message_ids
 from escalation.cards import Card, CardSuggestion, card, unmasked
 from escalation.case import Priority
+from escalation.case_steps import event_of
 from escalation.handoff import CaseHandoff
 from escalation.slack_events import whisper
-from escalation.slack_store import SlackDraftRow
+from escalation.slack_store import SlackDraftRow, thread_of
 from escalation.slack_views import Form, Preview
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Database, Transaction
@@ -36,12 +37,14 @@ class Presses:
         clock: Clock,
         windows: Mapping[Priority, timedelta],
         home: str | None,
+        channel: str,
     ) -> None:
         self._database = database
         self._handoff = handoff
         self._shelf = shelf
         self._clock = clock
         self._windows = windows
+        self._channel = channel
         self._home = home  # country of a requester who has not named one
 
     # --- acting; each raises NotAllowed with a sentence for whoever pressed
@@ -66,6 +69,8 @@ class Presses:
         if entry is None or entry.version != form.version:
             raise NotAllowed("This answer has changed since it was shown. Choose it again.")
         async with self._database.transaction() as tx:
+            if await self._asker(tx, form.case) != (form.audience, form.country):
+                raise NotAllowed("The requester's audience or country has changed since. Look at the answer again.")
             await self._handoff.answer(tx, form.case, actor, entry, form.id, now)
 
     async def label(self, form: Form, actor: str) -> None:
@@ -92,8 +97,10 @@ class Presses:
             messages = await store.messages(tx, message_ids([found]))
             return unmasked(found, messages, await store.versions(tx, messages.values()))
 
-    async def tell(self, user: str, thread: str, why: str) -> None:
+    async def tell(self, user: str, thread: str, why: str, case: int | None = None) -> None:
+        """Privately, in a thread, or in that of a case."""
         async with self._database.transaction() as tx:
+            thread = await thread_of(tx, case, self._channel) if case else thread
             await whisper(tx, self._clock(), user, thread, why)
 
     # --- looking
@@ -109,15 +116,18 @@ class Presses:
 
     async def preview(self, case: int, entry: str) -> Preview:
         """An approved answer as the requester of this case will read it. Raises NotApproved."""
-        audience, country = await self._asker(case)
+        async with self._database.reading() as tx:
+            audience, country = await self._asker(tx, case)
         library, now = self._shelf.library, self._clock()
         part = EntryPart(entry=entry, audience=audience, country=country)
         markdown, _ = library.entry_markdown(part, now)
-        return Preview(entry, library.title(entry, now.date()), library.entries[entry].version, markdown)
+        title, version = library.title(entry, now.date()), library.entries[entry].version
+        return Preview(entry, title, version, markdown, audience, country)
 
     async def search(self, case: int, words: str) -> Sequence[CardSuggestion]:
         """Approved answers for this requester: what the matcher finds, then whose titles hold the words."""
-        audience, country = await self._asker(case)
+        async with self._database.reading() as tx:
+            audience, country = await self._asker(tx, case)
         knowledge, today = self._shelf.knowledge, self._clock().date()
         library = knowledge.library
         found = match(read(repair(words)), knowledge.matcher, audience, library.region(country)).candidates
@@ -129,9 +139,8 @@ class Presses:
         served = [id for id in scores if library.may_serve(id, audience, country, today)]
         return [CardSuggestion(id, library.entries[id].title, scores[id]) for id in served[:_MOST_FOUND]]
 
-    async def _asker(self, case: int) -> tuple[Audience, str | None]:
-        async with self._database.reading() as tx:
-            row = await tx.get_one(ConversationRow, (await store.case(tx, case)).conversation)
+    async def _asker(self, tx: Transaction, case: int) -> tuple[Audience, str | None]:
+        row = await tx.get_one(ConversationRow, (await store.case(tx, case)).conversation)
         return ("hcp" if row.audience == "hcp" else "patient"), row.country or self._home
 
     # --- drafts
@@ -141,9 +150,13 @@ class Presses:
             row = await tx.get(SlackDraftRow, (case, actor))
         return row.text if row else ""
 
-    async def keep_draft(self, case: int, actor: str, text: str) -> None:
+    async def keep_draft(self, form: Form, actor: str, text: str) -> bool:
+        """False where that window was submitted: Slack may tell of typing after that, and it is no draft any more."""
         async with self._database.transaction() as tx:
-            await tx.merge(SlackDraftRow(case_id=case, actor=actor, text=repair(text)))
+            if event_of(await store.case(tx, form.case, lock=True), "replied", form.id):
+                return False
+            await tx.merge(SlackDraftRow(case_id=form.case, actor=actor, text=repair(text)))
+        return True
 
 
 async def _drop_draft(tx: Transaction, case: int, actor: str) -> None:

@@ -242,6 +242,7 @@ def _message(message: CardMessage, *, is_numbered: bool) -> Iterator[RichTextEle
 
 _FILE_STATES = {
     "here": "here",
+    "kept": "kept with us, see the desk page; Slack does not take it",
     "pending": "being fetched",
     "failed": "could not be had",
     "refused": "not taken (too big or of a type we do not take)",

@@ -54,18 +54,23 @@ class Preview(NamedTuple):
     title: str
     version: int
     markdown: str
+    audience: str = "patient"
+    country: str | None = None
 
 
 class Form(NamedTuple):
     """What somebody entered in a window. `id` makes a second press of the same window do nothing.
 
-    `entry` and `version` are those of the text that was shown, whatever was searched for since.
+    `entry` and `version` are those of the text that was shown, whatever was searched for since; `audience` and
+    `country` those of the requester for whom it was.
     """
 
     case: int
     id: str
     entry: str = ""
     version: int = 0
+    audience: str = ""
+    country: str | None = None
     reply: str = ""
     labels: tuple[str, ...] = ()
     disposition: str = ""
@@ -96,7 +101,8 @@ def entry_view(card: Card, id: str, chosen: Preview | None, options: Sequence[Ca
         *shown[0],
     ]
     blocks += grouped([line(italic(why_not))]) if why_not else []
-    metadata = _metadata(card, id, entry=chosen.entry, version=chosen.version)
+    shown_for = {"audience": chosen.audience, "country": chosen.country}
+    metadata = _metadata(card, id, entry=chosen.entry, version=chosen.version, **shown_for)
     return _modal("entry_modal", "Approved answer", blocks, metadata, submit="" if why_not else "Send to requester")
 
 
@@ -150,7 +156,7 @@ def _of(block: SlackBlock) -> Block:
     return block.to_dict()
 
 
-def _metadata(card: Card, id: str, **more: str | int) -> str:
+def _metadata(card: Card, id: str, **more: str | int | None) -> str:
     return json.dumps({"case": card.case, "id": id, **more})
 
 
@@ -260,6 +266,8 @@ def read_state(view: Mapping[str, Any]) -> Form:
             id=str(kept["id"]),
             entry=str(kept.get("entry", "")),
             version=int(kept.get("version", 0)),
+            audience=str(kept.get("audience", "")),
+            country=kept.get("country"),
             reply=_typed(entered, "reply_text"),
             labels=_chosen(entered, "label_choice"),
             disposition="".join(_chosen(entered, "close_disposition")),

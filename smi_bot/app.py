@@ -41,7 +41,8 @@ from smi_bot.durable.timers import Timers
 from smi_bot.errors import SettingsError
 from smi_bot.inquiry import Channel
 from smi_bot.knowledge import refuse_unfit
-from smi_bot.publishing import LIBRARY, Librarian, first_knowledge
+from smi_bot.librarian import Librarian, first_knowledge
+from smi_bot.publishing import LIBRARY
 from smi_bot.receiving import Assistant
 from smi_bot.settings import Settings
 from smi_bot.shelf import Shelf
@@ -182,7 +183,7 @@ async def _build(
     ways = {"delivery": Way(delivery), "handoff": Way(desk), "fetch": Way(fetching, timeout=_FETCH)}
     slack = None
     if settings.slack_bot_token and settings.slack_channel:
-        presses = Presses(database, handoff, shelf, clock, windows, settings.country)
+        presses = Presses(database, handoff, shelf, clock, windows, settings.country, settings.slack_channel)
         slack = Slack(settings, database, inbox, shelf, clock, windows, presses)
         handlers["slack"] = slack.handler(handoff)
         # One at a time: Slack takes about one message a second, and the most pressing case comes first.
@@ -193,6 +194,8 @@ async def _build(
     timers.fired_by({"due": sla.reminder(handoff), "claim": sla.lapsing(handoff), "forget": erasure.forget})
     delivery.through(channels)
     await outbox.clear_claims()
+    if slack:
+        await slack.catch_up(handoff)
     librarian = Librarian(database, shelf, settings)
     await librarian.begin()
     works: dict[str, Steps] = {"inbox": inbox, "outbox": outbox, "timers": timers, LIBRARY: librarian}

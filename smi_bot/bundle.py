@@ -56,7 +56,8 @@ def unpack(bundle: Bundle, into: Path) -> Cuts:
 def _files(folder: Path, signers: Path | None) -> Iterator[tuple[str, Path]]:
     """Names inside the archive, sorted, and where the files are. Trusted signers may be kept outside the folder."""
     found = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.suffix in _ENDINGS}
-    found = {name: path for name, path in found.items() if path.is_file() and name not in (_CALIBRATION, "README.md")}
+    beside = ("README.md", _CALIBRATION, "schemas/")
+    found = {name: path for name, path in found.items() if path.is_file() and not name.startswith(beside)}
     if signers is not None:
         found[_SIGNERS] = signers
     yield from sorted(found.items())

@@ -7,12 +7,16 @@ import structlog
 from smi_bot.assistant import Knowledge
 from smi_bot.errors import LibraryError, SettingsError
 from smi_bot.library import Library, read_library
+from smi_bot.library.library import REQUIRED_WORDINGS
 from smi_bot.matching import build_matcher
 from smi_bot.matching.gate import Cuts
 from smi_bot.settings import Settings
 from smi_bot.triage import load_rules
 
 log = structlog.get_logger()
+
+#: Service texts that must be approved, in whatever language; another may still be being written, as a notice is.
+_NEEDED = {*REQUIRED_WORDINGS, "page"}
 
 
 def content_folder(settings: Settings) -> Path:
@@ -34,9 +38,7 @@ def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20, cuts
         raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
     rules = load_rules(triage_folder, library.product)
     entries = list(library.approved_entries().values())
-    matcher = build_matcher(
-        entries, library.product, medicines=sorted(rules.medicines), **({"cuts": cuts} if cuts else {})
-    )
+    matcher = build_matcher(entries, library.product, medicines=sorted(rules.medicines), cuts=cuts)
     return Knowledge(library, rules, matcher, flood_limit)
 
 
@@ -47,9 +49,11 @@ def refuse_unfit(library: Library, settings: Settings) -> None:
         log.warning("not served", reason=reason)
     for missing in library.missing():
         raise SettingsError(f"SMI_LIBRARY: {missing}")
-    needed = [why for name, why in unapproved.items() if name.startswith("wording/") or name.endswith("/product")]
-    if needed:
-        raise SettingsError(f"SMI_LIBRARY: {needed[0]}")
+    for name, reason in unapproved.items():
+        room, _, document = name.partition("/")
+        needed = document.partition(".")[0] in _NEEDED if room == "wording" else document == "product"
+        if needed:
+            raise SettingsError(f"SMI_LIBRARY: {reason}")
     if not library.approved_entries():
         raise SettingsError("SMI_LIBRARY: holds no approved response; have responses approved by two people")
     if settings.live_channels and library.has_demo_signers() and not settings.allow_demo_library:

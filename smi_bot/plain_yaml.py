@@ -69,9 +69,18 @@ def load_yaml(text: str) -> Any:
         raise YamlFault(_one_line(error), None) from None
 
 
+class _Dumper(yaml.CSafeDumper):
+    """Puts between quotation marks what the loader would take for something else than text, in 1.1's view or ours."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012  # PyYAML's own way
+        first: yaml.SafeDumper.yaml_implicit_resolvers.get(first, []) + _Loader.yaml_implicit_resolvers.get(first, [])
+        for first in {*yaml.SafeDumper.yaml_implicit_resolvers, *_Loader.yaml_implicit_resolvers}
+    }
+
+
 def dump_yaml(content: Any) -> str:
     """In the order given, one item a line."""
-    return yaml.safe_dump(content, allow_unicode=True, sort_keys=False, width=110)
+    return yaml.dump(content, Dumper=_Dumper, allow_unicode=True, sort_keys=False, width=110)
 
 
 def lines_of(text: str) -> dict[Path, int]:

@@ -61,17 +61,22 @@ def is_joined(text: str, place: int) -> bool:
     return unicodedata.category(after)[0] == "M" or after in _JOINERS
 
 
+#: What most messages are made of, all at once.
+_ASCII = {code: chr(code).lower() if " " <= chr(code) < "\x7f" else " " for code in range(128)} | {ord("\n"): "\n"}
+
+
 def fold(text: str) -> str:
     """Lower case, plain quotes and dashes, compatibility forms undone, controls and format characters blanked.
 
     Character by character, so that `fold(text)[a:b]` always stands for `text[a:b]`.
     """
-    return "".join(_fold_character(c) for c in text.translate(_PLAIN))
+    plain = text.translate(_PLAIN)
+    return plain.translate(_ASCII) if plain.isascii() else "".join(map(_fold_character, plain))
 
 
 def _fold_character(c: str) -> str:
-    if c < "\x7f":
-        return c.lower() if c >= " " else ("\n" if c == "\n" else " ")
+    if c.isascii():
+        return _ASCII[ord(c)]
     if unicodedata.category(c) in ("Cc", "Cf", "Zs", "Zl", "Zp", "Cs", "Co", "Cn"):
         return " "
     plain = unicodedata.normalize("NFKC", c).lower()

@@ -1,11 +1,17 @@
 """Words on our Slack: what can be read in blocks, and how Slack writes down what people type."""
 
 import re
+import unicodedata
 from typing import Any
 
 from loopback import Json
 
-_MENTION = re.compile(r"<([@#])([UCW][A-Z0-9]+)>")
+_MARKED = re.compile(
+    r"<(?P<sign>[@#])(?P<id>[UCW][A-Z0-9]+)>"
+    r"|(?P<link>https?://[^\s<>]*[^\s<>.,;:!?)])"
+    r"|(?P<emoji>[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?[\U0001f3fb-\U0001f3ff]?"
+    r"(?:\u200d[\U0001f300-\U0001faff\u2600-\u27bf]\ufe0f?[\U0001f3fb-\U0001f3ff]?)*)"
+)
 _LINES = ("rich_text_section", "rich_text_preformatted", "rich_text_quote")
 
 
@@ -29,7 +35,8 @@ def _inline(element: Json) -> str:
     """What stands in the middle of a line."""
     match element["type"]:
         case "emoji":
-            return f":{element['name']}:"
+            codes = element.get("unicode", "")
+            return "".join(chr(int(code, 16)) for code in codes.split("-")) if codes else f":{element['name']}:"
         case "user":
             return f"<@{element['user_id']}>"
         case "channel":
@@ -42,16 +49,27 @@ def _inline(element: Json) -> str:
 def typed_by_a_person(text: str) -> Json:
     """Text and blocks of a message that somebody typed; `<@U…>` stands for a mention. Only the text is escaped."""
     written, inside, last = "", [], 0
-    for found in [*_MENTION.finditer(text), None]:
+    for found in [*_MARKED.finditer(text), None]:
         before = text[last : found.start() if found else None]
         inside += [{"type": "text", "text": before}] if before else []
         written += escaped(before)
         if found:
-            kind = {"@": "user", "#": "channel"}[found[1]]
-            inside.append({"type": kind, f"{kind}_id": found[2]})
-            written, last = written + found[0], found.end()
+            sign, element = _marked(found)
+            inside.append(element)
+            written, last = written + sign, found.end()
     section = {"type": "rich_text_section", "elements": inside}
     return {"text": written, "blocks": [{"type": "rich_text", "elements": [section]}]}
+
+
+def _marked(found: re.Match[str]) -> tuple[str, Json]:
+    """A mention, link or emoji as Slack writes it into the text, and as it stands in the blocks."""
+    if address := found["link"]:
+        return f"<{escaped(address)}>", {"type": "link", "url": address}
+    if emoji := found["emoji"]:
+        name = unicodedata.name(emoji[0]).lower().replace(" ", "_")
+        return f":{name}:", {"type": "emoji", "name": name, "unicode": "-".join(f"{ord(c):x}" for c in emoji)}
+    kind = {"@": "user", "#": "channel"}[found["sign"]]
+    return found[0], {"type": kind, f"{kind}_id": found["id"]}
 
 
 def escaped(text: str) -> str:

@@ -129,6 +129,8 @@ class Channel:
     bot: str
     members: list[str] = field(default_factory=list)
     archived: bool = False
+    is_private: bool = False
+    is_ext_shared: bool = False  # with another company
     messages: dict[str, Message] = field(default_factory=dict)  # all there ever were, by ts
 
     @property
@@ -153,11 +155,14 @@ class Channel:
     @property
     def json(self) -> Json:
         names = {"id": self.id, "name": self.name, "name_normalized": self.name}
-        no = ("is_group", "is_im", "is_mpim", "is_private", "is_shared", "is_ext_shared", "is_general", "is_org_shared")
+        no = ("is_group", "is_im", "is_mpim", "is_pending_ext_shared", "is_general", "is_org_shared")
         about = {
             "is_channel": True,
             "is_archived": self.archived,
             "is_member": self.bot_is_in,
+            "is_private": self.is_private,
+            "is_shared": self.is_ext_shared,
+            "is_ext_shared": self.is_ext_shared,
             "created": 1_700_000_000,
         }
         said: Json = {name: {"value": "", "creator": "", "last_set": 0} for name in ("topic", "purpose")}

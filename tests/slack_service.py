@@ -26,11 +26,14 @@ from serving import served
 from slack_api import SIGNING_SECRET, SlackApi
 from slack_api_people import Person
 from slack_api_world import Message, View
+from sqlmodel import col
 
 from escalation.case import Case
+from escalation.slack_events import CALM
 from escalation.slack_manifest import SCOPES
 from smi_bot.assistant import Knowledge
 from smi_bot.conversations import ConversationRow
+from smi_bot.durable.rows import InboxRow, is_open
 from smi_bot.inquiry import Attachment, Rendered
 from smi_bot.markup import to_styled
 
@@ -49,6 +52,20 @@ class SlackService(Served):
     lee: Person
     telegram: BotApi | None = None
     _names: "itertools.count[int]" = field(default_factory=lambda: itertools.count(1))
+
+    async def flow(self, *waiting: Any) -> None:
+        await asyncio.gather(super().flow(*waiting), self._calm())
+
+    async def _calm(self) -> None:
+        """Jumps to the moment for which a 📤 waits, once nothing is on its way that might come before it."""
+        while True:
+            await asyncio.sleep(0.02)
+            if self.is_underway() or not any(m.reactions for m in list(self.slack.place().messages.values())):
+                continue
+            rows = await self.rows(InboxRow, is_open(InboxRow), col(InboxRow.kind) == "slack")
+            due = [row.next_attempt_at for row in rows if row.next_attempt_at - row.received_at == CALM]
+            if due and min(due) > self.clock():
+                self.later(seconds=(min(due) - self.clock()).total_seconds())
 
     def is_underway(self) -> bool:
         return bool(self.slack.undelivered or (self.telegram and self.telegram.undelivered))

@@ -274,3 +274,11 @@ def test_any_damage_to_a_file_is_either_read_or_told(entry_file, at, cut, put):
         assert isinstance(read_entry(entry_file), StandardResponse)
     except LibraryError as error:
         assert all(line.startswith(str(entry_file)) for line in str(error).split("\n"))
+
+
+def test_no_response_may_bear_the_name_under_which_the_products_facts_are_signed(tmp_path):
+    folder = signed_library(tmp_path)
+    entry = (folder / ENTRY).read_text("utf-8").replace("id: shelf", "id: product")
+    (folder / "testamol" / "product.md").write_text(entry, "utf-8")
+    (line,) = said(folder)
+    assert line.endswith("field id: 'product' is taken by product.yaml; give this response another")

@@ -73,6 +73,39 @@ async def test_pressing_again_with_the_same_id_does_nothing_twice(ann, rao, clai
     assert len(ann.told("A human specialist now reads")) == 1
 
 
+async def test_other_words_under_the_id_of_a_sent_reply_are_refused(ann, rao, claimed):
+    await rao.does("reply", claimed, text="Take 20 tablets.", id="the-same-press")
+    answer = await rao.presses("reply", claimed, text="Take 2 tablets.", id="the-same-press")
+    why = "Already sent; what you changed was not. Send the correction as a reply of its own."
+    assert (answer.status_code, answer.json()["message"]) == (409, why)
+    await ann.hears("Take 20 tablets.")
+
+
+async def test_a_specialist_of_slack_is_known_by_their_id(app, clock, rao, case):
+    async with app.database.transaction() as tx:
+        await app.handoff.claim(tx, case, "slack:U0ABC123", clock())
+    card = await rao.card(case)
+    assert "Claimed by Slack U0ABC123" in card
+    assert "slack:U0" not in card
+    refused = await rao.presses("claim", case)
+    assert refused.json()["message"] == f"SMI-{case} is already claimed by Slack U0ABC123."
+
+
+async def test_a_note_that_was_deleted_in_slack_says_so_and_cannot_be_sent(ann, app, clock, rao, claimed):
+    await rao.does("note", claimed, text="her name is Ann", id="note-of-rao")
+    note = event_of(await rao.card(claimed), "her name is Ann")
+    async with app.database.transaction() as tx:
+        await app.handoff.delete_note(tx, claimed, "note-of-rao", clock())
+    assert "her name is Ann [deleted in Slack]" in await rao.card(claimed)
+    refused = await rao.presses("note_send", claimed, event=note)
+    assert refused.json()["message"] == "This note was deleted in Slack."
+
+
+async def test_a_further_report_of_the_same_kind_stands_on_the_card_of_who_has_the_case(ann, rao, claimed):
+    await ann.says("and since yesterday I vomit after each tablet of Zelvanta")
+    await rao.sees("A further safety report: adverse event.", case=claimed)
+
+
 async def test_the_same_press_ten_times_at_once_is_one_reply(ann, rao, claimed):
     answers = await asyncio.gather(
         *(rao.presses("reply", claimed, text="at once", id="the-same-press") for _ in range(10))

@@ -67,7 +67,15 @@ def test_any_text_is_read_or_refused(text):
         assert str(fault).splitlines() in ([], [str(fault)])
 
 
-@given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda of: st.lists(of, max_size=3)))
+#: Text that looks like something else.
+_MISLEADING = st.from_regex(r"\A[-+.0-9eE_:]{1,8}\Z") | st.sampled_from(["NO", "yes", "null", "~", "", "<<", "1.0e5"])
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | _MISLEADING, lambda of: st.lists(of, max_size=3)
+    )
+)
 def test_what_is_written_is_read_again(value):
     assert load_yaml(dump_yaml({"value": value})) == {"value": value}
 

@@ -18,7 +18,9 @@ from smi_bot.bundle import Bundle, pack
 from smi_bot.database import Database
 from smi_bot.errors import LibraryError, SettingsError
 from smi_bot.journal import JournalRow
-from smi_bot.publishing import BundleRow, InForceRow, first_knowledge, history, in_force, publish, put_in_force
+from smi_bot.librarian import first_knowledge
+from smi_bot.matching.gate import Cuts
+from smi_bot.publishing import BundleRow, InForceRow, history, in_force, publish, put_in_force
 from smi_bot.settings import Settings
 
 OTHER_WORDS = "Have you read the fictional leaflet?"
@@ -124,6 +126,33 @@ async def test_a_running_service_changes_to_what_is_published_and_back(
     assert [(row["version"], row["by"]) for row in shown] == [(1, "bob"), (2, "ann"), (1, "ann")]
 
 
+async def test_a_withdrawal_counts_within_seconds_and_for_every_version_that_is_put_in_force_later(
+    service, shipped, knowledge, clock, tmp_path, monkeypatch
+):
+    """It reaches the service without a text being read, and going back does not bring back what was withdrawn."""
+    monkeypatch.setenv("SMI_DATABASE_URL", service.app.database.url)
+    await published(service.app.database, shipped, knowledge.library.version, clock)
+    folder = shutil.copytree(CHECKOUT / "responses", tmp_path / "library")
+    where = ("--library", str(folder))
+    why = ("--as", "demo-medical", "--reason", "the limit of 12 hours is wrong")
+    assert command("library", "withdraw", "missed-dose", *why, *where).code == 0
+    (folder / "zelvanta" / "alcohol.md").write_text("broken")
+    ended = await asyncio.to_thread(command, "library", "publish", "--stops-only", *where)
+    assert (ended.code, ended.out) == (0, "1 new stops count from now on, whatever version is in force\n")
+    await changes(service, lambda library: "zelvanta/missed-dose" in library.unapproved())
+    await service.requester.says(FORGOT)
+    await service.requester.hears("wording/unapproved.en")
+
+    other = pack(CHECKOUT / "responses", None, Cuts(0.9, 0.3))
+    version = await published(service.app.database, other, knowledge.library.version, clock)
+    await changes(service, lambda _: service.app.shelf.knowledge.matcher.cuts.answer == 0.9)
+    assert (await asyncio.to_thread(command, "library", "publish", "--version", str(version - 1))).code == 0
+    await changes(service, lambda _: service.app.shelf.knowledge.matcher.cuts.answer != 0.9)
+    assert "was withdrawn" in service.app.shelf.library.unapproved()["zelvanta/missed-dose"]
+    ended = await asyncio.to_thread(command, "library", "publish", "--stops-only", *where)
+    assert ended.out.startswith("0 new stops")
+
+
 async def changes(service, is_there) -> None:
     """Waits until another library is on the shelf."""
     async with asyncio.timeout(60):
@@ -147,6 +176,27 @@ async def test_what_cannot_be_used_leaves_the_library_before_in_force_and_says_s
             await asyncio.sleep(0.02)
 
 
+def test_what_the_check_finds_wrong_is_named_and_nothing_is_published(changed_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(changed_folder, tmp_path / "library")
+    entry = folder / "zelvanta" / "alcohol.md"
+    entry.write_text(entry.read_text("utf-8").replace("review_due: 2027-10-01", "review_due: 2029-10-01"), "utf-8")
+    monkeypatch.setenv("SMI_DATA_DIR", str(tmp_path / "data"))
+    ended = command("library", "publish", "--library", str(folder))
+    assert (ended.code, ended.out) == (1, "")
+    assert "alcohol.md" in ended.err
+    assert "correct the dates" in ended.err
+    assert command("library", "versions").out == ""
+
+
+def test_what_nobody_approved_is_left_out_and_named(changed_folder, tmp_path, monkeypatch):
+    folder = shutil.copytree(changed_folder, tmp_path / "library")
+    (folder / "approvals" / "zelvanta" / "alcohol.json").unlink()
+    monkeypatch.setenv("SMI_DATA_DIR", str(tmp_path / "data"))
+    ended = command("library", "publish", "--library", str(folder))
+    assert (ended.code, ended.out) == (0, "library version 1 is in force: 51 responses\n")
+    assert "left out: zelvanta/alcohol" in ended.err
+
+
 # --- at the start
 
 
@@ -163,7 +213,7 @@ async def test_with_people_on_the_other_side_nothing_starts_before_something_is_
 async def test_with_people_on_the_other_side_the_published_library_counts_and_not_the_folder(
     tmp_path, database, shipped, knowledge, clock, monkeypatch
 ):
-    monkeypatch.setattr("smi_bot.publishing.refuse_unfit", lambda library, settings: None)  # its keys are the demo's
+    monkeypatch.setattr("smi_bot.librarian.refuse_unfit", lambda library, settings: None)  # its keys are the demo's
     empty = Settings(_env_file=None, data_dir=tmp_path, library=tmp_path / "gone", **LIVE)
     await published(database, shipped, knowledge.library.version, clock)
     found = await first_knowledge(database, empty, clock())
@@ -173,7 +223,7 @@ async def test_with_people_on_the_other_side_the_published_library_counts_and_no
 
 async def test_a_trial_run_publishes_by_itself_what_is_new(tmp_path, database, knowledge, shipped, clock, monkeypatch):
     """Twice the same: two starts, or two workers at once."""
-    monkeypatch.setattr("smi_bot.publishing.prepared", lambda settings: (knowledge, shipped))
+    monkeypatch.setattr("smi_bot.librarian.prepared", lambda settings: (knowledge, shipped))
     settings = Settings(_env_file=None, data_dir=tmp_path)
     await asyncio.gather(*(first_knowledge(database, settings, clock()) for _ in range(2)))
     async with database.reading() as tx:

@@ -84,7 +84,7 @@ async def test_a_case_goes_from_telegram_to_slack_and_back(
 def event(text: str = "hello") -> bytes:
     """A message in a thread, as Slack posts it."""
     ts = f"{time.time_ns() // 1000 / 1e6:.6f}"
-    message = {"type": "message", "user": "U0000000009", "channel": "C1", "ts": ts, "thread_ts": "1.000001"}
+    message = {"type": "message", "user": "U0000000009", "channel": "C0000000001", "ts": ts, "thread_ts": "1.000001"}
     told = {"type": "event_callback", "team_id": "T1", "event_id": "Ev1", "event": {**message, "text": text}}
     return json.dumps(told).encode()
 

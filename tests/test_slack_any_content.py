@@ -13,7 +13,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from slack_cards import ANN, MARKUP, a_card, assert_takeable, nodes, quoted, wrote
 
-from escalation.slack_cards import HEAVIEST_POST, card_post, line_posts
+from escalation.slack_cards import card_post
+from escalation.slack_lines import HEAVIEST_POST, line_posts
 from escalation.slack_text import inline, is_seen, pieces, weight
 from smi_bot.text import repair
 

@@ -24,6 +24,7 @@ def slack(monkeypatch: pytest.MonkeyPatch) -> Iterator[SlackApi]:
     """An app that was installed from the manifest, and settings that fit it."""
     with SlackApi() as slack:
         slack.scopes = set(SCOPES)
+        slack.place().is_private = True
         given = {"API": slack.url, "BOT_TOKEN": slack.bot_token, "APP_TOKEN": slack.app_token, "CHANNEL": slack.channel}
         for name, value in given.items():
             monkeypatch.setenv(f"SMI_SLACK_{name}", value)
@@ -62,9 +63,10 @@ def test_the_manifest_asks_for_the_events_that_are_kept_and_for_no_others() -> N
     written = {"type": "message", "channel": "C1", "user": "U1", "ts": "2.0", "thread_ts": "1.0", "text": "hi"}
     item = {"type": "message", "channel": "C1", "ts": "2.0"}
     reacted = {"type": "reaction_added", "reaction": SEND, "user": "U1", "item": item}
-    assert all(wanted(event) for event in (written, reacted))
-    assert not wanted({**reacted, "type": "reaction_removed"})
-    assert {event.partition(".")[0] for event in events} == {written["type"], reacted["type"]}
+    unreacted = {**reacted, "type": "reaction_removed"}
+    assert all(wanted(event) for event in (written, reacted, unreacted))
+    assert not wanted({**reacted, "reaction": "thumbsup"})
+    assert {event.partition(".")[0] for event in events} == {e["type"] for e in (written, reacted, unreacted)}
 
 
 # --- the check
@@ -87,6 +89,14 @@ def _archived(slack: SlackApi) -> None:
     slack.place().archived = True
 
 
+def _public(slack: SlackApi) -> None:
+    slack.place().is_private = False
+
+
+def _shared(slack: SlackApi) -> None:
+    slack.place().is_ext_shared = True
+
+
 def _revoked(slack: SlackApi) -> None:
     slack.token_error = "token_revoked"
 
@@ -97,6 +107,8 @@ def _revoked(slack: SlackApi) -> None:
         (_without_scope, "scope reactions:read: is missing"),
         (_outside, "SMI_SLACK_CHANNEL: the bot is not in #smi-desk; write /invite"),
         (_archived, "SMI_SLACK_CHANNEL: #smi-desk is archived"),
+        (_public, "SMI_SLACK_CHANNEL: #smi-desk is not private"),
+        (_shared, "SMI_SLACK_CHANNEL: #smi-desk is shared with another company"),
         (_revoked, "SMI_SLACK_BOT_TOKEN: Slack says token_revoked"),
     ],
 )

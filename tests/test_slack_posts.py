@@ -8,7 +8,8 @@ import pytest
 from slack_cards import ANN, BOB, MARKUP, NOON, a_card, assert_takeable, buttons, line, quoted, shown, wrote
 
 from escalation.card_lines import CardFile, CardLine, CardMessage
-from escalation.slack_cards import Post, line_posts
+from escalation.slack_cards import Post
+from escalation.slack_lines import line_posts
 
 
 def the_post(*thread: CardLine, **more: Any) -> Post:

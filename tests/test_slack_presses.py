@@ -12,7 +12,7 @@ from slack_api import SlackApi
 from slack_service import SlackService, slack_service
 
 from escalation.case import Case
-from escalation.slack_events import SEND, plain_words
+from escalation.slack_events import SEND
 from smi_bot.assistant import Knowledge
 from smi_bot.errors import Refused
 from smi_bot.markup import to_styled
@@ -257,12 +257,6 @@ async def test_the_owners_own_message_is_sent_by_the_reaction_as_it_was_typed(
     desk.rao.reacts(message, SEND)
     await desk.line(case, "replied", text, "Sent")
     assert desk.replies(case) == [text]
-
-
-async def test_a_link_that_slack_marks_arrives_as_its_address() -> None:
-    assert plain_words("see <https://example.org/a?b=1&amp;c=2>, <http://example.org|example.org>") == (
-        "see https://example.org/a?b=1&c=2, example.org"
-    )
 
 
 async def test_reacting_twice_taking_it_back_and_editing_afterwards_send_once(desk: SlackService, case: Case) -> None:

@@ -16,10 +16,17 @@ from smi_bot.durable.rows import Clock, InboxRow, backoff, due_heads, idle_secon
 log = structlog.get_logger()
 
 #: Handles the oldest open rows of one lane inside the transaction that will mark them done. May run again after a
-#: kill, so it must have no effect but through the transaction. Returning an instant leaves the rows open until then.
+#: kill, so it must have no effect but through the transaction. Returning an instant leaves the rows open until then,
+#: but for those that it settled itself.
 Handle = Callable[[Transaction, Sequence[InboxRow], datetime], Awaitable[datetime | None]]
 #: Told, in the transaction that marks it, that a row was given up.
 GiveUp = Callable[[Transaction, InboxRow, datetime], Awaitable[None]]
+
+
+def settle(rows: Sequence[InboxRow], now: datetime) -> None:
+    """Marks rows done, inside the transaction that does what they ask for."""
+    for row in rows:
+        row.state, row.settled_at = "done", now
 
 
 class Inbox:
@@ -105,7 +112,7 @@ class Inbox:
             if wait is not None and wait > now:
                 row.next_attempt_at = wait
             else:
-                row.state, row.settled_at = "done", now
+                settle((row,), now)
             tx.rings.add(row.lane)
 
     async def _failed(self, row: InboxRow, error: Exception) -> None:

@@ -98,12 +98,16 @@ def is_open(table: type[Row]) -> sa.ColumnElement[bool]:
     return col(table.state) == _OPEN
 
 
+def heads(table: type[Laned]) -> sa.Select[int | None]:
+    """The ids of the oldest open row of each lane."""
+    return sa.select(sa.func.min(table.id)).where(is_open(table)).group_by(col(table.lane))
+
+
 def due_heads(table: type[Laned], now: datetime, limit: int) -> sa.Select[Laned]:
     """The oldest open row of each lane, where it is due, locked; rows that others hold are passed over."""
-    heads = sa.select(sa.func.min(table.id)).where(is_open(table)).group_by(col(table.lane))
     return (
         sa.select(table)
-        .where(col(table.id).in_(heads), is_open(table), col(table.next_attempt_at) <= now)
+        .where(col(table.id).in_(heads(table)), is_open(table), col(table.next_attempt_at) <= now)
         .order_by(col(table.id))
         .limit(limit)
         .with_for_update(skip_locked=True)
@@ -112,8 +116,8 @@ def due_heads(table: type[Laned], now: datetime, limit: int) -> sa.Select[Laned]
 
 def due_on_ways(now: datetime, ways: sa.ColumnElement[bool], limit: int) -> sa.Select[OutboxRow]:
     """The due heads among effects of some ways; the pressing ones first."""
-    heads = due_heads(OutboxRow, now, limit).where(ways).order_by(None)
-    return heads.order_by(col(OutboxRow.priority).desc(), col(OutboxRow.id))
+    due = due_heads(OutboxRow, now, limit).where(ways).order_by(None)
+    return due.order_by(col(OutboxRow.priority).desc(), col(OutboxRow.id))
 
 
 def next_due(table: type[Row], which: sa.ColumnElement[bool] | None = None) -> sa.Select[datetime | None]:
@@ -123,8 +127,7 @@ def next_due(table: type[Row], which: sa.ColumnElement[bool] | None = None) -> s
         wanted = wanted.where(which)
     if issubclass(table, TimerRow):
         return wanted
-    heads = sa.select(sa.func.min(table.id)).where(is_open(table)).group_by(col(table.lane))
-    return wanted.where(col(table.id).in_(heads))
+    return wanted.where(col(table.id).in_(heads(table)))
 
 
 async def idle_seconds(

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import BaseModel
 
 from smi_bot.errors import NotApproved
-from smi_bot.library.model import Approval, Signer, Stop
+from smi_bot.library.model import PLACEHOLDER, Approval, Signer, Stop
 
 MEANING = "I have reviewed this text and approve it for use."
 
@@ -29,8 +29,16 @@ DEMO_SIGNERS = (
 
 def canonical_hash(content: BaseModel) -> str:
     """SHA-256 over everything that has meaning in a text: all front matter and every section."""
-    canonical = json.dumps(content.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(canonical.encode()).hexdigest()
+    return hashlib.sha256(_canonical(content).encode()).hexdigest()
+
+
+def _canonical(content: BaseModel) -> str:
+    return json.dumps(content.model_dump(mode="json"), sort_keys=True, separators=(",", ":"))
+
+
+def has_placeholder(content: BaseModel) -> bool:
+    """Whether words are still to be written in it."""
+    return PLACEHOLDER in _canonical(content)
 
 
 def sign(
@@ -85,9 +93,15 @@ def counting(
     signers: Mapping[str, Signer],
     stops: Sequence[Stop] = (),
 ) -> list[Approval]:
-    """The genuine approvals of just this text that nobody stopped since."""
+    """The genuine approvals of just this text that nobody stopped since.
+
+    None after a stop that nobody can verify: its date may be wrong as well.
+    """
+    effective = stops_of(version, stops)
+    if unverified(effective, signers):
+        return []
     expected = (document, version, canonical_hash(content))
-    since = max((datetime.fromisoformat(stop.at) for stop in stops_of(version, stops)), default=None)
+    since = max((datetime.fromisoformat(stop.at) for stop in effective), default=None)
     return [
         approval
         for approval in approvals
@@ -113,11 +127,18 @@ def verified(
             f"{document} v{version}: was withdrawn on {withdrawal.at[:10]} ({withdrawal.reason});"
             " a new version must be approved"
         )
+    if has_placeholder(content):
+        raise NotApproved(f"{document} v{version}: holds '{PLACEHOLDER}'; write the text, then have it approved")
+    if doubtful := unverified(effective, signers):
+        raise NotApproved(
+            f"{document} v{version}: is stopped, and nobody can verify by whom ('{doubtful[0].signer}');"
+            " see 'smi-bot library verify'"
+        )
     valid = counting(content, document, version, approvals, signers, stops)
     people = [signers[approval.signer] for approval in valid]
-    if _person(last_author) in {_person(signer.name) for signer in people}:
+    if any(is_author(signer, last_author) for signer in people):
         raise NotApproved(f"{document}: its last author signed it; somebody else must")
-    if not any(_independent(one, other) for one, other in combinations(people, 2)):
+    if not any(independent(one, other) for one, other in combinations(people, 2)):
         if effective:
             raise NotApproved(
                 f"{document} v{version}: is suspended since {effective[-1].at[:10]} ({effective[-1].reason});"
@@ -130,7 +151,7 @@ def verified(
 def stops_of(version: int, stops: Sequence[Stop]) -> list[Stop]:
     """Those that hold for a version, in their order. A withdrawn version takes all before it along.
 
-    A stop that nobody can verify stops too: in doubt, nothing is sent. `check` names it.
+    A stop that nobody can verify stops too: in doubt, nothing is sent. `library verify` names it.
     """
     return sorted(
         (stop for stop in stops if stop.version == version or (stop.kind == "withdrawn" and stop.version > version)),
@@ -138,10 +159,22 @@ def stops_of(version: int, stops: Sequence[Stop]) -> list[Stop]:
     )
 
 
-def _independent(one: Signer, other: Signer) -> bool:
+def unverified(stops: Sequence[Stop], signers: Mapping[str, Signer]) -> list[Stop]:
+    """Stops of whom nobody can tell whether the library trusts them."""
+    return [stop for stop in stops if not is_genuine(stop, signers)]
+
+
+def independent(one: Signer, other: Signer) -> bool:
     """Two people in two roles: neither a second name for one key nor a second key of one person counts."""
-    same = (one.role == other.role, one.public_key == other.public_key, _person(one.name) == _person(other.name))
-    return not any(same)
+    return one.role != other.role and not same_person(one, other)
+
+
+def same_person(one: Signer, other: Signer) -> bool:
+    return one.public_key == other.public_key or _person(one.name) == _person(other.name)
+
+
+def is_author(signer: Signer, last_author: str) -> bool:
+    return _person(signer.name) == _person(last_author)
 
 
 def _person(name: str) -> str:

@@ -44,6 +44,10 @@ def _moment(text: str) -> str:
 Moment = Annotated[Line, AfterValidator(_moment)]
 
 
+#: Stands where nobody has written the words yet; a text that holds it is never approved, whoever signed it.
+PLACEHOLDER = "TO BE WRITTEN"
+
+
 class _Content(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -18,6 +18,8 @@ _FRONT_MATTER = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _SECTION = re.compile(r"^# +(.+?) *$", re.MULTILINE)
 _TEMPLATE_MARK = re.compile(r"\{[{%#]")
 _MARKDOWN = MarkdownIt("commonmark", {"html": False})  # as smi_bot.markup reads it
+#: How a line ends that may be a break, wherever it stands; blanks between the marks do not count.
+_BREAKS = ("---", "***", "___")
 
 Content = TypeVar("Content", bound=BaseModel)
 Signed = TypeVar("Signed", Approval, Stop)
@@ -29,17 +31,18 @@ def read_library(folder: Path, signers: Path | None = None, *, drafts: bool = Fa
     Raises LibraryError with one line for each file that cannot be used.
     """
     problems: list[str] = []
-    library = _collect(folder, signers or folder / "signers.yaml", drafts, problems)
+    library = collect(folder, signers or folder / "signers.yaml", drafts, problems)
     if problems:
         raise LibraryError("\n".join(problems))
     return library
 
 
-def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> Library:
+def collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> Library:
+    """What can be read of a folder; what cannot is added to `problems`. Raises LibraryError where there is no folder."""
     if not folder.is_dir():
         raise LibraryError(f"{folder}: no such folder; set SMI_LIBRARY to a folder of approved content")
     products = [_attempt(problems, _yaml_model, path, Product) for path in sorted(folder.glob("*/product.yaml"))]
-    entries = [(path, _attempt(problems, read_entry, path)) for path in _entry_files(folder)]
+    entries = [(path, _attempt(problems, read_entry, path)) for path in entry_files(folder)]
     texts = {path: _attempt(problems, _read_wording, path) for path in sorted(folder.glob("wording/*.md.j2"))}
     pages = {path: _attempt(problems, _read_page, path) for path in sorted(folder.glob("wording/page*.yaml"))}
     people = _attempt(problems, _read_signers, signers) if signers.exists() else ()
@@ -63,7 +66,8 @@ def _collect(folder: Path, signers: Path, drafts: bool, problems: list[str]) -> 
     )
 
 
-def _entry_files(folder: Path) -> Iterator[Path]:
+def entry_files(folder: Path) -> Iterator[Path]:
+    """The files of standard responses."""
     skip = {"wording", "approvals", "stops", "triage"}
     for path in sorted(folder.glob("*/*.md")):
         if path.parent.name not in skip:
@@ -82,6 +86,8 @@ def read_entry(path: Path) -> StandardResponse:
     """One standard response. Raises LibraryError."""
     front, body = _split(path)
     entry = _validated(path, _joined(path, front, sections=_sections(path, body)), StandardResponse)
+    if entry.id == "product":  # its approvals would be kept under the name of product.yaml
+        raise LibraryError(f"{path}: field id: 'product' is taken by product.yaml; give this response another")
     if entry.id != path.stem:
         raise LibraryError(f"{path}: field id: is '{entry.id}' but the file is called '{path.stem}'; make them equal")
     return entry
@@ -179,13 +185,20 @@ def _sections(path: Path, body: str) -> dict[str, str]:
             raise LibraryError(f"{path}: section '# {name}': stands twice; merge them")
         if not text.strip():
             raise LibraryError(f"{path}: section '# {name}': is empty; write it or remove it")
-        if any(token.type == "hr" for token in _MARKDOWN.parse(text.strip())):
+        if _has_break(text.strip()):
             raise LibraryError(
                 f"{path}: section '# {name}': holds a break ('---'), at which a long message may be split;"
                 " remove it, so that benefit and risk stay together"
             )
         sections[name] = text.strip()
     return sections
+
+
+def _has_break(text: str) -> bool:
+    """Parsing every text takes longer than all else that reading does, and hardly any has such a line."""
+    if not any(line.replace(" ", "").replace("\t", "").endswith(_BREAKS) for line in text.split("\n")):
+        return False
+    return any(token.type == "hr" for token in _MARKDOWN.parse(text))
 
 
 def _yaml(path: Path, text: str, above: int = 0) -> dict[str, Any]:

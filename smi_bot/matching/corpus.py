@@ -1,21 +1,21 @@
 """The library as the matcher holds it: one row a phrasing, title or near miss, with everything computed once."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import pairwise
 from math import ceil, log
 
 import numpy as np
 import numpy.typing as npt
 
 from smi_bot.decision import PRECEDENCE
-from smi_bot.library.model import Product, StandardResponse
-from smi_bot.matching.index import Floats, Head, Vectors, build_head, letters, terms
-from smi_bot.matching.medicines import Medicines, medicines
-from smi_bot.matching.words import Lexicon, Words, build_lexicon
-from smi_bot.text import Reading, read
+from smi_bot.library.model import PLACEHOLDER, Product, StandardResponse
+from smi_bot.matching.index import Floats, Head, Vectors, build_head, grams, letters, terms
+from smi_bot.matching.medicines import medicines
+from smi_bot.matching.words import Lexicon, Reader, Word, Words, build_lexicon, library_reader, shortened
 
-Parts = Callable[[Words], list[str]]
 #: Rows the head learns from: its training takes the cube of their number.
 MAX_ANCHORS = 1500
 #: Labels of near misses that never reach a matcher behind triage.
@@ -41,7 +41,7 @@ class Row:
 class Corpus:
     """Rows are sorted by entry, nobody's first.
 
-    `spans`: first and past-the-last row of each entry. `owners`: entry of each row. `stems`: all stems and
+    `spans`: first and past-the-last row of each entry; `starts`: the first of each. `owners`: entry of each row. `stems`: all stems and
     concepts of an entry's rows. `fits`: medicines that an entry names anywhere, its answer included. `weights`: idf of content stems over the
     *entries*; `rare`: that of a stem no entry has. `holders`: rows that hold
     a content stem. `held`: number of entries that hold a stem. `loads`: weight of each row's content stems. `anchors`: rows the head was trained on. `misses`: rows that are near misses.
@@ -55,6 +55,7 @@ class Corpus:
     loads: Floats
     owners: npt.NDArray[np.int64]
     spans: tuple[tuple[int, int], ...]
+    starts: npt.NDArray[np.int64]
     stems: tuple[frozenset[str], ...]
     fits: tuple[frozenset[str], ...]
     weights: dict[str, float]
@@ -92,23 +93,23 @@ def meanings(rows: Iterable[Row]) -> frozenset[str]:
 
 def build_corpus(entries: Sequence[StandardResponse], product: Product | None, names: Sequence[str]) -> Corpus:
     """`entries`: sorted by id, so that their order in the input does not matter. `names`: known medicines."""
-    texts = _texts(entries)
+    read = library_reader()
+    texts = _texts(entries, read)
     own = (product.name, product.generic, *product.names, *product.misspellings) if product else ()
     known = medicines(names, own)
-    passages = [[read(section) for section in entry.sections.values()] for entry in entries]
-    wordings = [text.reading for text in texts if text.entry >= 0]
-    foreign = [text.reading for text in texts if text.entry < 0]
-    lexicon = build_lexicon(wordings, foreign, [p for each in passages for p in each], product, known)
-    rows = tuple(Row(lexicon.words(t.reading, repair=False), t.entry, t.is_phrasing, t.triaged) for t in texts)
+    passages = [frozenset(word for section in entry.sections.values() for word in read(section)) for entry in entries]
+    wordings = [text.words for text in texts if text.entry >= 0]
+    lexicon = build_lexicon(wordings, [text.words for text in texts if text.entry < 0], passages, product, known)
+    rows = _rows(texts, lexicon)
     owners = np.array([row.entry for row in rows], dtype=np.int64)
-    chars, both = Vectors.of([letters(r.words) for r in rows]), Vectors.of([terms(r.words) for r in rows])
+    chars, both = Vectors.of([row.words.plain for row in rows], grams), Vectors.of([terms(row.words) for row in rows])
     anchors = _anchors(owners)
-    kernel = (_likes(rows, anchors, chars, letters) + _likes(rows, anchors, both, terms)) / 2
-    spans = [_span(owners, i) for i in range(len(entries))]
+    spans = _spans(owners, len(entries))
     stems = [meanings(rows[a:b]) for a, b in spans]
     held = Counter(stem for each in stems for stem in each)
     rare = log(1 + len(entries)) + 0.3
     weights = {s: (rare - log(n)) * (COMMON + (1 - COMMON) * lexicon.rarity(s)) for s, n in held.items()}
+    named = cache(known.named)
     return Corpus(
         ids=tuple(entry.id for entry in entries),
         rows=rows,
@@ -117,15 +118,19 @@ def build_corpus(entries: Sequence[StandardResponse], product: Product | None, n
         loads=np.array([sum(weights.get(stem, rare) for stem in row.words.content) for row in rows]),
         owners=owners,
         spans=tuple(spans),
+        starts=np.array([first for first, _ in spans], dtype=np.int64),
         stems=tuple(stems),
-        fits=tuple(_named_in(rows[a:b], each, known) for (a, b), each in zip(spans, passages, strict=True)),
+        fits=tuple(
+            frozenset(word for word in _said(rows[a:b]) | each if named(word))
+            for (a, b), each in zip(spans, passages, strict=True)
+        ),
         weights=weights,
         rare=rare,
         chars=chars,
         terms=both,
         anchors=anchors,
         misses=np.flatnonzero([not row.is_phrasing for row in rows]),
-        head=build_head(kernel, owners[anchors], len(entries)),
+        head=build_head((chars.among(anchors) + both.among(anchors)) / 2, owners[anchors], len(entries)),
         lexicon=lexicon,
         is_closed=product is not None,
     )
@@ -133,19 +138,36 @@ def build_corpus(entries: Sequence[StandardResponse], product: Product | None, n
 
 @dataclass(frozen=True, slots=True)
 class _Text:
-    reading: Reading
+    words: list[str]
     entry: int
     is_phrasing: bool = True
     triaged: bool = False
 
 
-def _texts(entries: Sequence[StandardResponse]) -> list[_Text]:
-    """Phrasings, titles and near misses, sorted by the entry they belong to; -1: to none."""
+def _texts(entries: Sequence[StandardResponse], read: Reader) -> list[_Text]:
+    """Phrasings, titles and near misses as bare words, sorted by the entry they belong to; -1: to none.
+
+    What is still to be written asks nothing: it keeps its row, without words.
+    """
     places = {entry.id: i for i, entry in enumerate(entries)}
-    texts = [_Text(read(text), i) for i, entry in enumerate(entries) for text in (*entry.phrasings, entry.title)]
-    near = {(miss.text, miss.belongs) for entry in entries for miss in entry.near_misses}
-    texts += [_Text(read(t), places.get(belongs, -1), False, belongs in TRIAGED) for t, belongs in sorted(near)]
+    own = ((text, i) for i, entry in enumerate(entries) for text in (*entry.phrasings, entry.title))
+    texts = [_Text(shortened(read(text)) if PLACEHOLDER not in text else [], i) for text, i in own]
+    near = sorted({(miss.text, miss.belongs) for entry in entries for miss in entry.near_misses})
+    texts += [_Text(shortened(read(t)), places.get(to, -1), False, to in TRIAGED) for t, to in near]
     return sorted(texts, key=lambda text: text.entry)
+
+
+def _rows(texts: Sequence[_Text], lexicon: Lexicon) -> tuple[Row, ...]:
+    """Each word is looked up once, as a library repeats its words."""
+
+    @cache
+    def word(raw: str) -> Word:
+        return lexicon.word(raw, repair=False)
+
+    return tuple(
+        Row(lexicon.together([word(raw) for raw in text.words]), text.entry, text.is_phrasing, text.triaged)
+        for text in texts
+    )
 
 
 def _holders(rows: Sequence[Row]) -> dict[str, npt.NDArray[np.int64]]:
@@ -156,27 +178,20 @@ def _holders(rows: Sequence[Row]) -> dict[str, npt.NDArray[np.int64]]:
     return {stem: np.array(held, dtype=np.int64) for stem, held in places.items()}
 
 
-def _span(owners: npt.NDArray[np.int64], entry: int) -> tuple[int, int]:
-    return int(np.searchsorted(owners, entry)), int(np.searchsorted(owners, entry, side="right"))
+def _spans(owners: npt.NDArray[np.int64], entries: int) -> list[tuple[int, int]]:
+    places = np.searchsorted(owners, np.arange(entries + 1)).tolist()
+    return list(pairwise(places))
 
 
 def _anchors(owners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """All rows; of a library with too many, the first few of each entry."""
     if len(owners) <= MAX_ANCHORS:
         return np.arange(len(owners))
-    each = ceil(MAX_ANCHORS / len(set(owners.tolist())))
-    first = [np.flatnonzero(owners == entry)[:each] for entry in sorted(set(owners.tolist()))]
-    return np.concatenate(first)[: 2 * MAX_ANCHORS]
+    entries, counts = np.unique(owners, return_counts=True)
+    each = ceil(MAX_ANCHORS / len(entries))
+    rank = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
+    return np.flatnonzero(rank < each)[: 2 * MAX_ANCHORS]
 
 
-def _likes(rows: Sequence[Row], anchors: npt.NDArray[np.int64], vectors: Vectors, parts: Parts) -> Floats:
-    """Likeness of each anchor to each: anchors x anchors."""
-    likes = [vectors.likeness(parts(rows[row].words))[anchors] for row in anchors]
-    return np.array(likes).reshape(len(anchors), len(anchors))
-
-
-def _named_in(rows: Iterable[Row], passages: Iterable[Reading], known: Medicines) -> frozenset[str]:
-    """Medicines that an entry's wordings or answers name."""
-    words = {word for row in rows if row.is_phrasing for word in row.words.plain}
-    words |= {token.word for passage in passages for token in passage.tokens}
-    return frozenset(word for word in words if known.named(word))
+def _said(rows: Iterable[Row]) -> set[str]:
+    return {word for row in rows if row.is_phrasing for word in row.words.plain}

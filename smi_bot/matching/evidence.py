@@ -53,7 +53,9 @@ class Evidence:
 
 def similarities(corpus: Corpus, words: Words) -> Similarities:
     chars, terms = corpus.likeness(words)
-    return Similarities(chars, terms, ((chars + terms) / 2)[corpus.anchors] @ corpus.head.alpha)
+    near = ((chars + terms) / 2)[corpus.anchors]
+    # Not "@": that wakes a thread on each core for every message, and a busy machine waits for the last of them.
+    return Similarities(chars, terms, np.einsum("i,ij->j", near, corpus.head.alpha))
 
 
 def gather(corpus: Corpus, words: Words, like: Similarities, allowed: npt.NDArray[np.bool_]) -> Evidence:
@@ -75,8 +77,7 @@ def gather(corpus: Corpus, words: Words, like: Similarities, allowed: npt.NDArra
 
 def _peaks(corpus: Corpus, values: Floats) -> Floats:
     """The highest value among the rows of each entry."""
-    first = corpus.spans[0][0]
-    return np.asarray(np.maximum.reduceat(values[first:], [a - first for a, _ in corpus.spans]))
+    return np.asarray(np.maximum.reduceat(values, corpus.starts))
 
 
 def _features(corpus: Corpus, words: Words, both: Floats, entry: int) -> tuple[float, float, float, float, int]:

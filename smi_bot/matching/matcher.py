@@ -44,18 +44,26 @@ def build_matcher(
     product: Product | None,
     background: Sequence[str] = (),
     medicines: Sequence[str] = (),
+    cuts: Cuts | None = None,
 ) -> Matcher:
     """`product` is None for a library about anything. `background`: messages that no entry answers.
 
-    `medicines`: names of medicines; those that follow the INN stems are recognised without.
+    `medicines`: names of medicines; those that follow the INN stems are recognised without. `cuts`: those of a matcher
+    that was built from the same before, so that they need not be calibrated again.
     """
     ordered = sorted(entries, key=lambda entry: (entry.id, entry.version))
     corpus = build_corpus(ordered, product, medicines)
     weights = load_weights()
+    return Matcher(
+        corpus, weights, _allowed(ordered, product), cuts or _calibrated(corpus, weights, product, background)
+    )
+
+
+def _calibrated(corpus: Corpus, weights: Weights, product: Product | None, background: Sequence[str]) -> Cuts:
+    """The fixed cuts, or a higher one to answer where the library's own texts ask for it."""
     fixed, tolerated = (weights.behind_triage, WRONG_BEHIND_TRIAGE) if product else (weights.alone, WRONG)
-    own = cut_off(_trial(corpus, weights, background), tolerated) if ordered else 1.0
-    cuts = replace(fixed, answer=max(fixed.answer, min(own, HIGHEST_CUT)))
-    return Matcher(corpus, weights, _allowed(ordered, product), cuts)
+    own = cut_off(_trial(corpus, weights, background), tolerated) if corpus.ids else 1.0
+    return replace(fixed, answer=max(fixed.answer, min(own, HIGHEST_CUT)))
 
 
 def is_meant_for(entry: StandardResponse, audience: Audience, region: str | None, regions: frozenset[str]) -> bool:
@@ -112,12 +120,13 @@ def _spread(items: Sequence[T], most: int) -> list[T]:
 
 def _judge_own(corpus: Corpus, weights: Weights, row: int) -> list[tuple[float, bool]]:
     """A phrasing left out alone, and with its whole entry left out: then nothing is right."""
-    pairs = [_judge_new(corpus, weights, row)]
+    rest, words, like = as_new(corpus, row)
+    entry, score = _best(judge(rest, weights, words, like, _everyone(corpus)))
+    pairs = [(score, entry == corpus.owners[row])]
     if len(corpus.ids) > 1:
-        rest, words, like = as_new(corpus, row)
         others = _everyone(corpus)
         others[corpus.owners[row]] = False
-        head = corpus.head.without_entry[np.searchsorted(corpus.anchors, row)]
+        head = corpus.head.without_entry(int(np.searchsorted(corpus.anchors, row)))
         pairs.append((_best(judge(rest, weights, words, replace(like, head=head), others))[1], False))
     return pairs
 
@@ -147,7 +156,7 @@ def as_new(corpus: Corpus, row: int) -> tuple[Corpus, Words, Similarities]:
     words = corpus.rows[row].words
     chars, terms = corpus.likeness(words)
     chars[row] = terms[row] = 0.0
-    like = Similarities(chars, terms, corpus.head.without[place])
+    like = Similarities(chars, terms, corpus.head.without(place))
     if entry < 0:
         return corpus, words, like
     a, b = corpus.spans[entry]

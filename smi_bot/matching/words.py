@@ -1,9 +1,11 @@
 """From a reading to the words that are compared: product names as one token, light stems, cautious typo repair."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
+from itertools import islice
 from math import log
 
 from rapidfuzz.distance import OSA
@@ -11,7 +13,7 @@ from rapidfuzz.distance import OSA
 from smi_bot.library.model import Product
 from smi_bot.matching.concepts import Concepts, load_concepts
 from smi_bot.matching.medicines import Medicines
-from smi_bot.text import Reading
+from smi_bot.text import Reading, read
 
 #: Every name of our own medicine becomes this word, so that naming it or not counts little.
 PRODUCT = "zzproduct"
@@ -74,13 +76,45 @@ def stem(word: str) -> str:
     return word[:-1] if len(word) > 4 and word[-1] == word[-2] and word[-1] not in "ls" else word
 
 
+Reader = Callable[[str], list[str]]
+
+
+def library_reader() -> Reader:
+    """Finds the words of a text as `read` does; what stands between blanks is folded once, as a library repeats its words."""
+
+    @cache
+    def words(piece: str) -> tuple[str, ...]:
+        return tuple(token.word for token in read(piece).tokens)
+
+    return lambda text: [word for piece in text.split() for word in words(piece)]
+
+
 def bare(reading: Reading) -> list[str]:
     """The first MAX_WORDS words without apostrophes ("don't" and "dont" are one word)."""
-    return [token.word.replace("'", "")[:MAX_WORD_LENGTH] for token in reading.tokens[:MAX_WORDS]]
+    return shortened(token.word for token in reading.tokens)
 
 
-def _all(reading: Reading) -> set[str]:
-    return {token.word.replace("'", "") for token in reading.tokens}
+def shortened(words: Iterable[str]) -> list[str]:
+    """The same of words as they stand in a reading."""
+    return [_joined(word)[:MAX_WORD_LENGTH] for word in islice(words, MAX_WORDS)]
+
+
+def _joined(word: str) -> str:
+    return word.replace("'", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word as a lexicon knows it. `said`: before its typo was repaired; the others as in Words."""
+
+    said: str
+    plain: str
+    stem: str
+    is_content: bool
+    is_strange: bool
+    is_medicine: bool
+    is_unknown: bool
+    is_number: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +140,43 @@ class Lexicon:
         """How much a word tells in general: 0 for one heard everywhere, 1 for one that everyday talk does not know."""
         return self.everyday.get(stem, 1.0)
 
-    def words(self, reading: Reading, repair: bool = True) -> Words:
+    def words(self, reading: Reading) -> Words:
+        """A message, its typos repaired."""
+        return self.together([self.word(word) for word in bare(reading)])
+
+    def word(self, raw: str, *, repair: bool = True) -> Word:
         """`repair` is off for the library's own texts, which are right as they are."""
-        raw = [self._named(word) for word in bare(reading)]
-        plain = tuple(self._repaired(word) if repair else word for word in raw)
-        stems = tuple(stem(word) for word in plain)
+        said = self._named(raw)
+        plain = self._repaired(said) if repair else said
+        root = stem(plain)
+        return Word(
+            said=said,
+            plain=plain,
+            stem=root,
+            is_content=_is_content(plain),
+            is_strange=root not in self.stems,
+            is_medicine=said != PRODUCT and self.medicines.named(said),
+            is_unknown=self._is_unknown(plain),
+            is_number=_NUMBER.match(plain) is not None,
+        )
+
+    def together(self, words: Sequence[Word]) -> Words:
+        """The words of one text, with the concepts they express only beside each other."""
+        plain = tuple(word.plain for word in words)
+        stems = tuple(word.stem for word in words)
         concepts = {stems[place]: concept for place, concept in self.concepts.found(plain)}
-        pairs = dict(zip(stems, plain, strict=True))
-        content = tuple(s for s, word in pairs.items() if _is_content(word))
+        last = {word.stem: word for word in words}
+        content = tuple(root for root, word in last.items() if word.is_content)
         return Words(
             plain=plain,
             stems=stems,
             content=content,
             concepts=concepts,
-            strange=frozenset(s for s in content if s not in self.stems and s not in concepts),
-            medicines=frozenset(word for word in raw if word != PRODUCT and self.medicines.named(word)),
-            unknown=frozenset(word for word in plain if stem(word) not in concepts and self._is_unknown(word)),
-            negated=any(word in _NEGATION for word in plain),
-            numbers=frozenset(word for word in plain if _NUMBER.match(word)),
+            strange=frozenset(root for root in content if last[root].is_strange and root not in concepts),
+            medicines=frozenset(word.said for word in words if word.is_medicine),
+            unknown=frozenset(word.plain for word in words if word.is_unknown and word.stem not in concepts),
+            negated=not _NEGATION.isdisjoint(plain),
+            numbers=frozenset(word.plain for word in words if word.is_number),
         )
 
     def _named(self, word: str) -> str:
@@ -162,17 +215,17 @@ def _is_content(word: str) -> bool:
 
 
 def build_lexicon(
-    wordings: Sequence[Reading],
-    foreign: Iterable[Reading],
-    passages: Iterable[Reading],
+    wordings: Sequence[Sequence[str]],
+    foreign: Iterable[Sequence[str]],
+    passages: Iterable[Collection[str]],
     product: Product | None,
     medicines: Medicines,
 ) -> Lexicon:
-    """`wordings`: all that asks for an entry. `foreign`: near misses that no entry answers; their words are right but
-    not the library's. `passages`: the answers.
+    """`wordings`: bare words of all that asks for an entry. `foreign`: of near misses that no entry answers; their
+    words are right but not the library's. `passages`: words of the answers.
     """
     names = _names(product)
-    known = {word for wording in wordings for word in bare(wording)} - set(names)
+    known = {word for wording in wordings for word in wording} - set(names)
     spellings: dict[str, list[str]] = {}
     for word in sorted(known):
         if len(word) >= 4 and word.isalpha() and not medicines.named(word):
@@ -180,11 +233,11 @@ def build_lexicon(
     return Lexicon(
         names=names,
         spellings={first: tuple(words) for first, words in spellings.items()},
-        known=frozenset(known.union(*map(bare, foreign))),
+        known=frozenset(known.union(*foreign)),
         stems=frozenset(stem(word) for word in known),
         medicines=medicines,
         everyday=_everyday(),
-        passages=frozenset(stem(word) for word in {w for passage in passages for w in _all(passage)}),
+        passages=frozenset(stem(word) for word in {_joined(word) for passage in passages for word in passage}),
         concepts=load_concepts(),
     )
 
