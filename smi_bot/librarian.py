@@ -47,31 +47,35 @@ async def first_knowledge(database: Database, settings: Settings, now: datetime)
     Raises SettingsError or LibraryError with what to do.
     """
     if settings.publishes_itself:
-        found, bundle = await asyncio.to_thread(prepared, settings)
-        await _publish_if_new(database, found, bundle, now)
-        return found
-    async with database.reading() as tx:
-        version = await in_force(tx)
-        row = await tx.get(BundleRow, version) if version else None
-    if row is None:
-        raise SettingsError("SMI_LIBRARY: nothing is published in this database; run 'smi-bot library publish'")
-    found = await asyncio.to_thread(read_bundle, row.bundle, settings)
+        found = await _published_by_trial(database, settings, now)
+    else:
+        found = await _in_force(database, settings)
     async with database.reading() as tx:
         found = replace(found, library=await with_stops(tx, found.library))
     refuse_unfit(found.library, settings)
     return found
 
 
-async def _publish_if_new(database: Database, found: Knowledge, bundle: Bundle, now: datetime) -> None:
+async def _in_force(database: Database, settings: Settings) -> Knowledge:
+    async with database.reading() as tx:
+        version = await in_force(tx)
+        row = await tx.get(BundleRow, version) if version else None
+    if row is None:
+        raise SettingsError("SMI_LIBRARY: nothing is published in this database; run 'smi-bot library publish'")
+    return await asyncio.to_thread(read_bundle, row.bundle, settings)
+
+
+async def _published_by_trial(database: Database, settings: Settings, now: datetime) -> Knowledge:
+    found, bundle = await asyncio.to_thread(prepared, settings)
     async with database.transaction() as tx:
         if not database.is_sqlite:  # workers that start together publish once
             await tx.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(LIBRARY))))
-        version = await in_force(tx)
-        row = await tx.get(BundleRow, version) if version else None
-        if row is None or row.digest != bundle.digest:
-            version = await publish(tx, bundle, found.library.version, _TRIAL, now)
-            await add_stops(tx, stops_in(found.library), _TRIAL, now)
-            log.info("library published", version=version, by=_TRIAL)
+        before = await in_force(tx)
+        version = await publish(tx, bundle, found.library.version, _TRIAL, now)
+        await add_stops(tx, stops_in(found.library), _TRIAL, now)
+    if version != before:
+        log.info("library published", version=version, by=_TRIAL)
+    return found
 
 
 class Librarian:

@@ -209,9 +209,13 @@ def load_settings(**overrides: object) -> Settings:
         raise SettingsError("\n".join(_line(dict(problem)) for problem in error.errors())) from None
 
 
+#: What belongs to a person and their command, not to an installation.
+_PERSONAL = {"SMI_KEY_PASSPHRASE"}
+
+
 def unknown_settings() -> list[str]:
     """Names in the environment that look like ours and are none: misspelt, or of another program."""
-    known = {f"SMI_{name.upper()}" for name in Settings.model_fields}
+    known = {f"SMI_{name.upper()}" for name in Settings.model_fields} | _PERSONAL
     return sorted(name for name in os.environ if name.startswith("SMI_") and name not in known)
 
 
