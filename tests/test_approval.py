@@ -228,6 +228,6 @@ async def test_a_queued_reply_holds_no_words_that_could_be_changed(database, clo
         await post_reply(tx, clock(), a_reply(an_answer(), BUTTON))
     async with database.reading() as tx:
         row = await tx.get_one(OutboxRow, 1)
-    assert set(row.payload["part"]) == {"kind", "entry", "audience", "country"}
+    assert set(row.payload["part"]) == {"kind", "entry", "audience", "country", "long"}
     assert set(row.payload["choices"][0]["action"]) == {"verb", "value", "reply"}
     assert callable(post)

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from fakes import Clock
+from fakes import PATIENCE, Clock
 from loopback import Call
 from serving import RASH, Specialist
 from slack_api import APP_TOKEN, BOT_TOKEN, SIGNING_SECRET, SlackApi, Trouble
@@ -159,11 +159,9 @@ async def test_of_100_open_cases_the_urgent_ones_are_posted_first_one_message_a_
     first = [*cases["urgent"], *cases["high"]]
     enough = len(first) + 3
 
-    async def are_there() -> bool:
-        await pauses(desk)
-        return len(desk.slack.messages()) >= enough
-
-    await desk.until(are_there)
+    async with asyncio.timeout(3 * PATIENCE):
+        while len(desk.slack.messages()) < enough:
+            await pauses(desk)
     numbers = [card.all_text.partition(" ")[0] for card in desk.slack.messages()][:enough]
     assert numbers == [f"SMI-{case.id}" for case in [*first, *cases["normal"][:3]]]
     stamps = sorted(float(message.ts) for message in desk.slack.posted)

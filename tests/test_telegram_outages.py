@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import Any
 from unittest import mock
+from unittest.mock import AsyncMock
 
 import pytest
 import sqlalchemy as sa
@@ -66,7 +67,7 @@ async def arrived(telegram: TelegramService, *texts: str) -> None:
 
 
 def test_a_token_that_telegram_refuses_ends_the_start_with_one_line_that_names_it(monkeypatch, tmp_path, knowledge):
-    monkeypatch.setattr(composition, "read_knowledge", lambda settings: knowledge)
+    monkeypatch.setattr(composition, "first_knowledge", AsyncMock(return_value=knowledge))
     with BotApi(token="123456:the-token-that-is-right") as api:
         given = {"TELEGRAM_TOKEN": TOKEN, "TELEGRAM_API": api.url, "ALLOW_DEMO_LIBRARY": "true", "PORT": "0"}
         for name, value in given.items():
