@@ -45,8 +45,6 @@ log = structlog.get_logger()
 
 #: About one message a second and channel (Slack documentation, "Rate limits"); updates count alike here.
 _EVERY = 1.0
-#: Seconds after which a case looks again whether others still go first: it may have become more pressing.
-_LONGEST_WAY = 10.0
 #: What Slack says of something that somebody else removed.
 _GONE = {"message_not_found", "file_not_found", "file_deleted"}
 #: What it says of something that is not ours, as when the app was made anew; or not ours to change any more.
@@ -95,7 +93,6 @@ class SlackDesk:
 
     async def _step(self, row: OutboxRow) -> bool:
         case_id = row.payload["case"]
-        await self._give_way(row)
         try:
             return await self._next(case_id)
         except CardGone:
@@ -109,13 +106,6 @@ class SlackDesk:
         if trouble and trouble != self._trouble:
             log.warning("slack desk waits", reason=trouble)
         self._trouble = trouble
-
-    async def _give_way(self, row: OutboxRow) -> None:
-        """A case that nobody has seen yet does not wait for what is added to others."""
-        async with self._database.reading() as tx:
-            waiting = await slack_store.cards_waiting(tx, row, self._channel, self._clock())
-        if waiting:
-            raise _NotOurTurn("cases without a card go first", after=min(waiting * _EVERY, _LONGEST_WAY))
 
     async def _next(self, case_id: int) -> bool:
         """Makes the first thing right that Slack does not show as it is; False where there is none."""

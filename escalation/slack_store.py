@@ -1,13 +1,10 @@
 """What stands where in Slack, and what specialists have begun to write there."""
 
-from datetime import datetime
-
 import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
 from escalation.store import CaseEventRow, CaseRow
 from smi_bot.database import BigKey, Transaction
-from smi_bot.durable.rows import OutboxRow, heads, is_open
 
 CARD = "card"
 #: What `digest` says of a file that Slack does not take.
@@ -89,22 +86,6 @@ async def without_card(tx: Transaction, channel: str) -> list[int]:
     )
     wanted = sa.select(col(CaseRow.id)).where(col(CaseRow.id).not_in(closed), col(CaseRow.id).not_in(shown))
     return [id for id in (await tx.execute(wanted.order_by(col(CaseRow.id)))).scalars() if id is not None]
-
-
-async def cards_waiting(tx: Transaction, post: OutboxRow, channel: str, now: datetime) -> int:
-    """How many cases, as pressing as that of `post`, could have their card now and have none; 0 where it has none."""
-    if not await thread_of(tx, post.payload["case"], channel):
-        return 0
-    shown = sa.exists().where(
-        col(SlackPostRow.case_id) == col(OutboxRow.payload)["case"].as_integer(),
-        col(SlackPostRow.channel) == channel,
-        col(SlackPostRow.key) == CARD,
-        col(SlackPostRow.ts).is_not(None),
-    )
-    due = (is_open(OutboxRow), col(OutboxRow.id).in_(heads(OutboxRow)), col(OutboxRow.next_attempt_at) <= now)
-    others = (col(OutboxRow.way) == post.way, col(OutboxRow.priority) >= post.priority, ~shown)
-    count = sa.select(sa.func.count()).select_from(OutboxRow).where(*due, *others)
-    return int((await tx.execute(count)).scalar_one())
 
 
 # --- what is to go

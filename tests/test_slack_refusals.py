@@ -76,21 +76,6 @@ async def test_a_file_that_takes_too_long_holds_up_no_other_case(
 # --- which goes first
 
 
-async def test_the_first_card_of_a_case_does_not_wait_for_the_long_thread_of_another(desk: SlackService) -> None:
-    case = await desk.asks(RASH)
-    await settles(desk)
-    desk.slack.troubles("chat.postMessage", Trouble.status(429, retry_after=60))
-    for number in range(20):
-        await desk.local.presses("note", case.id, f"line {number}", f"n{number}")
-    await desk.slack.until(lambda: any(c.outcome == "ratelimited" for c in desk.slack.called("chat.postMessage")))
-    other = await desk.asks(RASH)
-    await settles(desk)
-    first = float(desk.cards(other)[0].ts)
-    lines = [float(line.ts) for line in desk.thread(case) if "line " in line.all_text]
-    assert len(lines) == 20
-    assert len([at for at in lines if at < first]) <= 2
-
-
 # --- what is pressed
 
 
