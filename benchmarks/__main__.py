@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime, timedelta
 
-from benchmarks import deciding, durable_way, library_scale, slack_load
+from benchmarks import changing_library, deciding, durable_way, library_scale, slack_load
 from benchmarks.databases import postgres_server, postgres_settings, sqlite_settings
 from benchmarks.durable_way import Effort
 from benchmarks.figures import Figure, line, middle, summary
@@ -22,8 +22,24 @@ NewSettings = Callable[[], AbstractContextManager[Settings]]
 #: A day on which the demo library is in force, so that the same decisions are taken whenever this runs.
 BEGINNING = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
-FULL = Effort(repetitions=3, conversations=32, requesters=20, gentle_messages=24, commit_seconds=1.0, idle_seconds=10.0)
-QUICK = Effort(repetitions=1, conversations=12, requesters=8, gentle_messages=6, commit_seconds=0.5, idle_seconds=3.0)
+FULL = Effort(
+    repetitions=3,
+    conversations=32,
+    requesters=20,
+    gentle_messages=24,
+    commit_seconds=1.0,
+    idle_seconds=10.0,
+    during_changes=200,
+)
+QUICK = Effort(
+    repetitions=1,
+    conversations=12,
+    requesters=8,
+    gentle_messages=6,
+    commit_seconds=0.5,
+    idle_seconds=3.0,
+    during_changes=30,
+)
 #: Of the Slack desk, by the way in which Slack reaches the service.
 LOADS: dict[Way, Load] = {"socket": Load(cases=200, seconds=60.0), "http": Load(cases=100, seconds=20.0)}
 QUICK_LOADS: dict[Way, Load] = {"socket": Load(cases=40, seconds=5.0)}
@@ -65,6 +81,10 @@ async def _measured(
         for name, new_settings in databases.items():
             with new_settings() as settings:
                 async for figure in durable_way.measure(name, settings, _clock(), knowledge, effort):
+                    yield figure
+            with new_settings() as settings:
+                messages = effort.during_changes
+                async for figure in changing_library.measure(name, settings, _clock(), knowledge, messages):
                     yield figure
             for way, load in loads.items():
                 with new_settings() as settings:

@@ -21,13 +21,17 @@ from smi_bot.settings import Settings
 EVERY = 0.1  # seconds between two messages
 
 
-async def measure(settings: Settings, clock: Clock, knowledge: Knowledge, messages: int) -> AsyncIterator[Figure]:
+async def measure(
+    database: str, settings: Settings, clock: Clock, knowledge: Knowledge, messages: int
+) -> AsyncIterator[Figure]:
     """`messages`: how many are timed in peace, and how many at least while libraries change."""
     with TemporaryDirectory(prefix="smi-bench-") as folder:
         bundles = _two(settings, knowledge, Path(folder))
         async with running(settings, clock, knowledge) as (app, channel):
             await _talk(app, channel, "warm", 10, clock)  # not counted
-            for figure in latencies("library: no change,", await _talk(app, channel, "calm", messages, clock)):
+            for figure in latencies(
+                f"{database}: no change of library,", await _talk(app, channel, "calm", messages, clock)
+            ):
                 yield figure
             changing = asyncio.create_task(_change(app, bundles, clock))
             seconds = await _talk(app, channel, "changing", messages, clock)
@@ -35,9 +39,9 @@ async def measure(settings: Settings, clock: Clock, knowledge: Knowledge, messag
             changes = 0
             with suppress(asyncio.CancelledError):
                 changes = await changing
-            for figure in latencies("library: changing all the time,", seconds):
+            for figure in latencies(f"{database}: library changing all the time,", seconds):
                 yield figure
-            yield Figure("library: changes meanwhile", float(changes), "")
+            yield Figure(f"{database}: changes meanwhile", float(changes), "")
 
 
 async def _talk(app: App, channel: RecordingChannel, who: str, count: int, clock: Clock) -> list[float]:

@@ -28,7 +28,9 @@ _COMMITTED = sa.Table(
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured. `requesters`: how many write at the same time."""
+    """How much is measured. `requesters`: how many write at the same time. `during_changes`: messages timed while a
+    published library takes the place of another, again and again.
+    """
 
     repetitions: int
     conversations: int
@@ -36,6 +38,7 @@ class Effort:
     gentle_messages: int
     commit_seconds: float
     idle_seconds: float
+    during_changes: int
 
 
 @dataclass(frozen=True, slots=True)

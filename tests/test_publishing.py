@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from smi_bot.database import Database
 from smi_bot.errors import LibraryError, SettingsError
 from smi_bot.journal import JournalRow
 from smi_bot.librarian import first_knowledge
+from smi_bot.library import read_library
 from smi_bot.matching.gate import Cuts
 from smi_bot.publishing import BundleRow, InForceRow, history, in_force, publish, put_in_force
 from smi_bot.settings import Settings
@@ -26,19 +28,45 @@ from smi_bot.settings import Settings
 OTHER_WORDS = "Have you read the fictional leaflet?"
 
 
-@pytest.fixture(scope="module")
-def shipped(knowledge) -> Bundle:
-    return pack(CHECKOUT / "responses", None, knowledge.matcher.cuts)
+# Some of the shipped answers: each version is read several times here, and the whole library takes seconds each time.
+KEPT = ("missed-dose", "alcohol", "latex", "gluten", "elderly", "tb-screening", "storage-temperature", "pregnancy")
+
+
+def without_others(folder: Path, kept: tuple[str, ...]) -> None:
+    """Leaves the answers of `kept` alone in a library, signed anew."""
+    entries = {path.stem: path for path in (folder / "zelvanta").glob("*.md")}
+    for name in entries.keys() - set(kept):
+        entries[name].unlink()
+    for name in kept:
+        text = entries[name].read_text("utf-8")
+        left = re.sub(r"belongs: (\S+)", lambda found: stays(found, set(entries) - set(kept)), text)
+        entries[name].write_text(left, "utf-8")
+    assert command("library", "sign-demo", "--library", str(folder)).code == 0
+
+
+def stays(belongs: re.Match[str], gone: set[str]) -> str:
+    return "belongs: unapproved" if belongs[1] in gone else belongs[0]
 
 
 @pytest.fixture(scope="module")
-def changed_folder(tmp_path_factory) -> Path:
-    """The shipped library without one answer, and with another greeting; signed anew."""
-    folder = tmp_path_factory.mktemp("changed") / "responses"
+def shipped_folder(tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("shipped") / "responses"
     shutil.copytree(CHECKOUT / "responses", folder)
-    (folder / "zelvanta" / "missed-dose.md").unlink()
-    for near in (folder / "zelvanta").glob("*.md"):
-        near.write_text(near.read_text("utf-8").replace("belongs: missed-dose", "belongs: unapproved"), "utf-8")
+    without_others(folder, KEPT)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shipped(shipped_folder, knowledge) -> Bundle:
+    return pack(shipped_folder, None, knowledge.matcher.cuts)
+
+
+@pytest.fixture(scope="module")
+def changed_folder(tmp_path_factory, shipped_folder) -> Path:
+    """The same library without one answer, and with another greeting; signed anew."""
+    folder = tmp_path_factory.mktemp("changed") / "responses"
+    shutil.copytree(shipped_folder, folder)
+    without_others(folder, KEPT[1:])
     greeting = folder / "wording" / "greeting.md.j2"
     front, rule, _ = greeting.read_text("utf-8").rpartition("---\n")
     greeting.write_text(front.replace("version: 1", "version: 2") + rule + OTHER_WORDS, "utf-8")
@@ -94,16 +122,17 @@ async def test_a_version_that_never_was_cannot_be_put_in_force(database, clock):
 
 
 async def test_a_running_service_changes_to_what_is_published_and_back(
-    service, shipped, changed_folder, knowledge, clock, monkeypatch
+    service, shipped, shipped_folder, changed_folder, knowledge, clock, monkeypatch
 ):
     monkeypatch.setenv("SMI_DATABASE_URL", service.app.database.url)
-    await published(service.app.database, shipped, knowledge.library.version, clock)
+    await published(service.app.database, shipped, read_library(shipped_folder).version, clock)
+    await changes(service, lambda library: len(library.entries) == len(KEPT))
     says, hears = service.requester.says, service.requester.hears
     await says(FORGOT)
     await hears("zelvanta/missed-dose")
 
     ended = await asyncio.to_thread(command, "library", "publish", "--library", str(changed_folder), "--by", "ann")
-    assert (ended.code, ended.out) == (0, "library version 2 is in force: 52 responses\n")
+    assert (ended.code, ended.out) == (0, f"library version 2 is in force: {len(KEPT) - 1} responses\n")
     await changes(service, lambda library: "missed-dose" not in library.entries)
     await says("hello")
     assert OTHER_WORDS in (await hears("wording/greeting.en")).markdown
@@ -118,8 +147,8 @@ async def test_a_running_service_changes_to_what_is_published_and_back(
     assert await service.app.not_ready() == []
 
     # Each decision is computed again by the library of its own time, unless asked otherwise.
-    ends = [await asyncio.to_thread(command, "explain", str(number)) for number in range(1, 5)]
-    assert [(ended.code, ended.lines[-1]) for ended in ends] == [(0, "computed again: the same decision")] * 4
+    ends = [await asyncio.to_thread(command, "explain", number) for number in ("1", "3")]
+    assert [(ended.code, ended.lines[-1]) for ended in ends] == [(0, "computed again: the same decision")] * 2
     assert (await asyncio.to_thread(command, "explain", "3", "--now", knowledge=knowledge)).code == 1
 
     shown = json.loads((await asyncio.to_thread(command, "library", "versions", "--json")).out)
@@ -127,12 +156,12 @@ async def test_a_running_service_changes_to_what_is_published_and_back(
 
 
 async def test_a_withdrawal_counts_within_seconds_and_for_every_version_that_is_put_in_force_later(
-    service, shipped, knowledge, clock, tmp_path, monkeypatch
+    service, shipped, shipped_folder, knowledge, clock, tmp_path, monkeypatch
 ):
     """It reaches the service without a text being read, and going back does not bring back what was withdrawn."""
     monkeypatch.setenv("SMI_DATABASE_URL", service.app.database.url)
     await published(service.app.database, shipped, knowledge.library.version, clock)
-    folder = shutil.copytree(CHECKOUT / "responses", tmp_path / "library")
+    folder = shutil.copytree(shipped_folder, tmp_path / "library")
     where = ("--library", str(folder))
     why = ("--as", "demo-medical", "--reason", "the limit of 12 hours is wrong")
     assert command("library", "withdraw", "missed-dose", *why, *where).code == 0
@@ -143,7 +172,7 @@ async def test_a_withdrawal_counts_within_seconds_and_for_every_version_that_is_
     await service.requester.says(FORGOT)
     await service.requester.hears("wording/unapproved.en")
 
-    other = pack(CHECKOUT / "responses", None, Cuts(0.9, 0.3))
+    other = pack(shipped_folder, None, Cuts(0.9, 0.3))
     version = await published(service.app.database, other, knowledge.library.version, clock)
     await changes(service, lambda _: service.app.shelf.knowledge.matcher.cuts.answer == 0.9)
     assert (await asyncio.to_thread(command, "library", "publish", "--version", str(version - 1))).code == 0
@@ -193,7 +222,7 @@ def test_what_nobody_approved_is_left_out_and_named(changed_folder, tmp_path, mo
     (folder / "approvals" / "zelvanta" / "alcohol.json").unlink()
     monkeypatch.setenv("SMI_DATA_DIR", str(tmp_path / "data"))
     ended = command("library", "publish", "--library", str(folder))
-    assert (ended.code, ended.out) == (0, "library version 1 is in force: 51 responses\n")
+    assert (ended.code, ended.out) == (0, f"library version 1 is in force: {len(KEPT) - 2} responses\n")
     assert "left out: zelvanta/alcohol" in ended.err
 
 
@@ -211,13 +240,13 @@ async def test_with_people_on_the_other_side_nothing_starts_before_something_is_
 
 
 async def test_with_people_on_the_other_side_the_published_library_counts_and_not_the_folder(
-    tmp_path, database, shipped, knowledge, clock, monkeypatch
+    tmp_path, database, shipped, shipped_folder, knowledge, clock, monkeypatch
 ):
     monkeypatch.setattr("smi_bot.librarian.refuse_unfit", lambda library, settings: None)  # its keys are the demo's
     empty = Settings(_env_file=None, data_dir=tmp_path, library=tmp_path / "gone", **LIVE)
     await published(database, shipped, knowledge.library.version, clock)
     found = await first_knowledge(database, empty, clock())
-    assert found.library == knowledge.library
+    assert found.library.entries.keys() == set(KEPT)
     assert found.matcher.cuts == knowledge.matcher.cuts
 
 
