@@ -1,6 +1,7 @@
 """The whole service with requesters who write, wait for the answer, and write again."""
 
 import asyncio
+import gc
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -60,6 +61,8 @@ async def running(
     stopping, channel = asyncio.Event(), RecordingChannel()
     async with open_app(settings, clock, knowledge=knowledge) as app:
         app.join(channel)
+        gc.collect()
+        gc.freeze()
         async with asyncio.TaskGroup() as group:
             group.create_task(app.run(stopping, announce))
             try:

@@ -207,7 +207,7 @@ async def _expected(app: App, clock: JumpingClock, case_id: int) -> Card:
     windows = sla.windows(app.settings)
     async with app.database.reading() as tx:
         case = await store.case(tx, case_id)
-        shown = card(case, await context(tx, [case], app.knowledge.library, windows, "", clock()))
+        shown = card(case, await context(tx, [case], app.shelf.library, windows, "", clock()))
     post = card_post(shown)
     return Card(post.blocks[0]["text"]["text"], post.text, len(line_posts(shown)))
 

@@ -1,6 +1,7 @@
 """The command line. Every command is a few lines around a function of some room."""
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -69,8 +70,15 @@ async def _run(settings: Settings) -> None:
     for name in unknown_settings():
         log.warning("no such setting", name=name)
     async with open_app(settings) as service:
+        _spare_the_library()
         with stop_signals() as stopping:
             await service.run(stopping, partial(_announce, service.shelf.library.product))
+
+
+def _spare_the_library() -> None:
+    """The garbage collector looks through what was built once and for all no more: each time took 0.1 s from everybody."""
+    gc.collect()
+    gc.freeze()
 
 
 def _announce(product: Product | None, address: str) -> None:
