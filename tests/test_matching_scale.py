@@ -149,6 +149,7 @@ def test_a_library_with_more_rows_than_can_be_learned_learns_some_of_each_entry(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(corpus, "MAX_ANCHORS", 6)
+    monkeypatch.setattr(corpus, "SPREAD_ANCHORS", 6)
     owners = np.array([-1] * 4 + [0] * 5 + [1] + [2] * 3)
     assert corpus._anchors(owners).tolist() == [0, 1, 4, 5, 9, 10, 11]
     entries = list(shipped().entries.values())[:9]

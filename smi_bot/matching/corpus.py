@@ -16,8 +16,10 @@ from smi_bot.matching.index import Floats, Head, Vectors, build_head, grams, let
 from smi_bot.matching.medicines import medicines
 from smi_bot.matching.words import Lexicon, Reader, Word, Words, build_lexicon, library_reader, shortened
 
-#: Rows the head learns from: its training takes the cube of their number.
-MAX_ANCHORS = 1500
+#: The head learns from all rows of a library of up to so many: its training takes the cube of their number.
+MAX_ANCHORS = 3000
+#: Of a larger library it learns from about so many, the first few of each entry.
+SPREAD_ANCHORS = 1500
 #: Labels of near misses that never reach a matcher behind triage.
 TRIAGED = frozenset(PRECEDENCE) - {"unapproved"}
 #: What the commonest everyday word weighs, as a share of a word that everyday talk does not know.
@@ -188,9 +190,9 @@ def _anchors(owners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     if len(owners) <= MAX_ANCHORS:
         return np.arange(len(owners))
     entries, counts = np.unique(owners, return_counts=True)
-    each = ceil(MAX_ANCHORS / len(entries))
+    each = ceil(SPREAD_ANCHORS / len(entries))
     rank = np.arange(len(owners)) - np.repeat(np.cumsum(counts) - counts, counts)
-    return np.flatnonzero(rank < each)[: 2 * MAX_ANCHORS]
+    return np.flatnonzero(rank < each)[: 2 * SPREAD_ANCHORS]
 
 
 def _said(rows: Iterable[Row]) -> set[str]:
