@@ -76,6 +76,7 @@ class ConsoleChannel:
                 channel=self.name,
                 conversation=self._conversation,
                 sent_at=self._clock(),
+                is_dated=False,
                 text="" if action else line,
                 action=action,
                 prompted_by="nothing" if action is None else "suggestion" if action.verb == "answer" else "menu",

@@ -52,7 +52,8 @@ async def press(
         key=key,
         channel=NAME,
         conversation=conversation,
-        sent_at=now,  # Telegram does not say when a button was pressed
+        sent_at=now,
+        is_dated=False,  # Telegram does not say when a button was pressed
         action=action,
         prompted_by=_prompted_by(action),
         locale=locale_of(query.from_user),

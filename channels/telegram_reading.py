@@ -76,13 +76,15 @@ def unreadable(raw: Mapping[str, Any], update_id: int, us_id: int, now: datetime
     chat: dict[str, Any] = said_in if isinstance(said_in, dict) else {}
     words = [str(message[key]) for key in ("text", "caption", "data") if isinstance(message.get(key), str)]
     number, sent = chat.get("id"), message.get("edit_date") or message.get("date")
+    at = datetime.fromtimestamp(sent, UTC) if isinstance(sent, int) and 0 < sent < 2**32 else None
     # A chat we know nothing of counts as private: then a person looks. But people's numbers are never negative.
     is_public = chat.get("type") in _PUBLIC or (isinstance(number, int) and number < 0)
     inquiry = Inquiry(
         key=_key(us_id, update_id, sent if isinstance(sent, int) else 0),
         channel=NAME,
         conversation="",
-        sent_at=now,
+        sent_at=at or now,
+        is_dated=at is not None,
         text="\n".join(words),
         edited=kind.startswith("edited"),
         shared="other",

@@ -226,6 +226,7 @@ class WebChannel:
             channel=self.name,
             conversation=conversation,
             sent_at=self._clock(),
+            is_dated=False,  # the page is ours: what it says of the time, anybody could make up
             text=frame.text if isinstance(frame, _Said) else "",
             attachments=await self._attached(conversation, frame.attachments) if isinstance(frame, _Said) else (),
             action=action,

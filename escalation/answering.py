@@ -83,6 +83,7 @@ class Answering(CaseSteps):
         """`part`: an approved entry in the place of the specialist's own words."""
         event = await store.add_event(tx, case.id, now, "replied", actor, body, "requester")
         journal.note(tx, now, "case", str(case.id), event=event, what="replied", actor=actor, entry=body.get("entry"))
+        await self._note_times(tx, case.id, now)
         said = part or SpecialistPart(event=event, text=body["text"])
         await self._say(tx, case, reply_key(event), said, now)
         await self.tell_desk(tx, case.id, now)

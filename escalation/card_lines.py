@@ -152,7 +152,7 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         kind=event.kind,
         author=pseudonym(case.conversation) if event.actor == "requester" else event.actor,
         audience=event.audience,
-        text=_text(event),
+        text=_found_later(event, context) or _text(event),
         state=state,
         trouble=trouble,
         said=_messages(event, case, context),
@@ -162,6 +162,17 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         was_sent=sent,
         can_send=own_note and may_act and not sent and not case.is_public,
         can_retry=state == "failed" and may_act,
+    )
+
+
+def _found_later(event: CaseEvent, context: CardContext) -> str:
+    """What is to be said of messages that look-back screening found long after they came in."""
+    if "screening" not in event.body:
+        return ""
+    arrived = min((row.received_at for row in _rows(event, context)), default=event.at)
+    return (
+        f"Found by look-back screening. It came in on {_moment(arrived)} and was not taken for a report then."
+        " The requester was told nothing of it now: whether to write to them is for a person to decide."
     )
 
 

@@ -10,7 +10,9 @@ from escalation.case import Case, Priority, Status, due_at
 from escalation.redaction import redact
 from escalation.said import is_erased, revealed
 from escalation.store import MessageKey
+from escalation.times import ReportTimes, reports
 from smi_bot.burst import inquiry_of, readable
+from smi_bot.decision import SAFETY
 from smi_bot.durable.rows import InboxRow
 
 #: Action ids are stable: desks, tests and records refer to them.
@@ -61,6 +63,8 @@ class Card:
 
     `public`: the requester's messages stand where everybody can read them, so nothing is ever sent there.
     `erased`: a closed case whose words were erased at the requester's request.
+    `times`: of its suspected reports, the first to arrive first; none where the case holds no safety label (any more).
+    `screened_again`: look-back screening found something on it.
     """
 
     case: int
@@ -85,6 +89,8 @@ class Card:
     reports: int
     thread: tuple[CardLine, ...]
     actions: tuple[CardAction, ...]
+    times: tuple[ReportTimes, ...] = ()
+    screened_again: bool = False
 
 
 def card(case: Case, context: CardContext) -> Card:
@@ -114,6 +120,8 @@ def card(case: Case, context: CardContext) -> Card:
         reports=case.reports,
         thread=thread(case, context, mine=mine),
         actions=_actions(case, mine=mine),
+        times=() if SAFETY.isdisjoint(case.labels) else reports(case.events, context.messages),
+        screened_again=any("screening" in event.body for event in case.events),
     )
 
 

@@ -145,15 +145,22 @@ def priority_of(labels: Sequence[Label]) -> Priority:
     return "high" if SAFETY.intersection(labels) else "normal"
 
 
-def joined(case: Case, labels: Sequence[Label]) -> tuple[tuple[Label, ...], Priority]:
+def is_suspected(case: Case, message: int) -> bool:
+    """Whether something in the message once raised a safety label here, or it stands on a case that has one."""
+    naming = [event for event in case.events if event.kind == "message" and message in event.body["messages"]]
+    evidence = (each for event in naming for each in event.body["evidence"] if each["message"] == message)
+    return any(each["label"] in SAFETY for each in evidence) or (bool(naming) and not SAFETY.isdisjoint(case.labels))
+
+
+def joined(case: Case, labels: Sequence[Label], *, is_news: bool = True) -> tuple[tuple[Label, ...], Priority]:
     """Labels and priority of a case that another message joins.
 
     A further safety report lifts a case that nobody has claimed by one step: somebody is getting worse while
-    nobody looks.
+    nobody looks. Not so where it is no news (`is_news`), but came in long ago and is only read better now.
     """
     together = tuple(sorted({*case.labels, *labels}, key=PRECEDENCE.index))
     steps = [STEPS.index(case.priority), STEPS.index(priority_of(together))]
-    if case.owner is None and case.reports and SAFETY.intersection(labels):
+    if is_news and case.owner is None and case.reports and SAFETY.intersection(labels):
         steps.append(min(STEPS.index(case.priority) + 1, len(STEPS) - 1))
     return together, STEPS[max(steps)]
 

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 from escalation import store
 from escalation.case import STEPS, Case, CaseEvent, EventKind, Priority, due_at
+from escalation.times import as_record, is_person, messages_of, reports
 from smi_bot import journal
 from smi_bot.conversations import ConversationRow
 from smi_bot.database import Transaction
@@ -56,7 +57,18 @@ class CaseSteps:
         event = await store.add_event(tx, case_id, now, kind, actor, body)
         kept = {key: value for key, value in body.items() if key not in ("text", "note", "id")}
         journal.note(tx, now, "case", str(case_id), event=event, what=kind, actor=actor, **kept)
+        if is_person(actor):
+            await self._note_times(tx, case_id, now)
         return event
+
+    async def _note_times(self, tx: Transaction, case_id: int, now: datetime) -> None:
+        """Journals what the case's last event makes known of its suspected reports: five times each."""
+        case = await store.case(tx, case_id)
+        rows = await store.messages(tx, messages_of(case.events))
+        known = reports(case.events[:-1], rows)
+        for each in reports(case.events, rows):
+            if each not in known:
+                journal.note(tx, now, "report", str(case_id), **as_record(each))
 
     async def _say(
         self, tx: Transaction, case: Case, key: str, part: Part, now: datetime, choices: tuple[Choice, ...] = ()

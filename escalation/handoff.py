@@ -4,13 +4,13 @@ Each method belongs to its caller's transaction and writes nothing but rows: cas
 the outbox, timers, journal entries. What a specialist may not do raises NotAllowed with a sentence for that person.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 
 from escalation import store
 from escalation.answering import Answering
-from escalation.case import DISPOSITIONS, Case, Priority, due_at, joined, priority_of
+from escalation.case import DISPOSITIONS, Case, Priority, due_at, is_suspected, joined, priority_of
 from escalation.case_steps import event_of, note_of, words_of
 from smi_bot import journal
 from smi_bot.assistant import OpenCase
@@ -54,6 +54,10 @@ class CaseHandoff(Answering):
         await self.tell_desk(tx, case_id, now)
         return case_id
 
+    async def suspected(self, tx: Transaction, conversation: str, messages: Collection[int]) -> frozenset[int]:
+        cases = await store.cases_of(tx, conversation)
+        return frozenset(id for id in messages if any(is_suspected(case, id) for case in cases))
+
     async def _open(self, tx: Transaction, referral: Referral, now: datetime) -> int:
         before = await store.latest_case(tx, referral.conversation.id)
         case_id = await store.new_case(tx, referral.conversation.id, before.id if before else None, now)
@@ -71,7 +75,7 @@ class CaseHandoff(Answering):
         return case_id
 
     async def _join(self, tx: Transaction, case: Case, referral: Referral, now: datetime) -> None:
-        labels, priority = joined(case, referral.labels)
+        labels, priority = joined(case, referral.labels, is_news=referral.screening is None)
         await self._add_message(tx, case.id, referral, now)
         if (labels, priority) != (case.labels, case.priority):
             body = {"labels": list(labels), "priority": priority}
@@ -88,10 +92,13 @@ class CaseHandoff(Answering):
             "reason": referral.reason,
             "link": referral.link,
         }
+        kept = {"messages": body["messages"]}
+        if referral.screening is not None:
+            body["screening"] = kept["screening"] = referral.screening
         event = await store.add_event(tx, case_id, now, "message", "requester", body, "requester")
-        journal.note(
-            tx, now, "case", str(case_id), event=event, what="message", actor="requester", messages=body["messages"]
-        )
+        journal.note(tx, now, "case", str(case_id), event=event, what="message", actor="requester", **kept)
+        if not SAFETY.isdisjoint(referral.labels):
+            await self._note_times(tx, case_id, now)
 
     async def erase(self, tx: Transaction, conversation: str, now: datetime) -> Kept:
         """Erases the words on finished cases without a safety report; what is left is kept, and says that they asked."""

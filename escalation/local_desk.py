@@ -23,6 +23,7 @@ from escalation.card_lines import message_ids
 from escalation.cards import Card, card, unmasked
 from escalation.case import Priority
 from escalation.handoff import CaseHandoff
+from escalation.times import compact, in_words
 from smi_bot.attachments import AttachmentRow
 from smi_bot.burst import inquiry_of
 from smi_bot.database import Database, Transaction
@@ -75,7 +76,7 @@ class LocalDesk:
         self._password = password
         # Told to escape: by itself it would not, for a name that ends in .j2.
         self._templates = Jinja2Templates(env=Environment(loader=FileSystemLoader(_STATIC), autoescape=True))
-        self._templates.env.filters["named"] = _named
+        self._templates.env.filters |= {"named": _named, "in_words": in_words, "compact": compact}
         self._stopping = asyncio.Event()
 
     @property

@@ -37,6 +37,7 @@ from escalation.slack_text import (
     plain,
     weight,
 )
+from escalation.times import compact
 
 _FOLDED = 600  # characters of the first message on the card
 _HEAVIEST_FOLDED = 3000
@@ -89,6 +90,10 @@ def _facts(card: Card) -> Iterator[RichTextElement]:
         yield line(
             bold("Public forum: "), "everybody can read these posts, and nothing is ever sent there. ", *_post(card)
         )
+    if card.screened_again:
+        yield line(bold("Found by look-back screening. "), "The requester was told nothing of it.")
+    if card.times:
+        yield line(compact(card.times[0]))
     if card.previous:
         yield line(f"Previous case: {card.previous}")
     if card.reports > 1:

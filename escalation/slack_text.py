@@ -222,6 +222,8 @@ def wrote(told: CardLine) -> Iterator[RichTextElement]:
     """All of a line's messages, one after another."""
     post = (" ", link(told.link, "public post")) if is_address(told.link) else ()
     yield line(person(told.author), " wrote: ", moment(told.at, told.at_text), *post)
+    if told.text:
+        yield line(italic(inline(told.text, 500)))
     for message in told.said:
         yield from _message(message, is_numbered=len(told.said) > 1)
 

@@ -19,7 +19,7 @@ from smi_bot.durable.timers import set_timer
 
 _LOOK_AGAIN = timedelta(minutes=1)
 #: What is left of a message: when it came and what was pressed. All else goes, whatever fields messages may get.
-_LEFT = ("key", "channel", "conversation", "sent_at", "action", "prompted_by")
+_LEFT = ("key", "channel", "conversation", "sent_at", "is_dated", "action", "prompted_by")
 
 
 async def erase(
@@ -51,7 +51,7 @@ async def erase(
 
 
 def _erase_message(row: InboxRow) -> None:
-    left = {key: row.payload[key] for key in _LEFT} | {"erased": True}
+    left = {key: row.payload[key] for key in _LEFT if key in row.payload} | {"erased": True}
     if (left["action"] or {}).get("verb") == "start":  # the word of a link, or whatever somebody typed there
         left["action"] = {**left["action"], "value": ""}
     row.payload = left

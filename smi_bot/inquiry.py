@@ -86,7 +86,8 @@ class Inquiry(_Value):
     """One inbound message, as a channel hands it over.
 
     `key` is unique for the event on its platform: a repeat of the same event carries the same key.
-    `sent_at` is the platform's time (UTC), which may be earlier than our receipt.
+    `sent_at` is the platform's time (UTC), which may be earlier than our receipt. `is_dated`: False where the platform
+    does not say when, and `sent_at` is only our own time.
     `message` is the platform's id of the message: an edit (`edited`) carries the id of what it changes, and
     `reply_to` names the message it refers to. `quoted`: somebody else's words that were sent along.
     `album`: shared by the messages that the requester sent as one. `locale`: language of the requester's app.
@@ -97,6 +98,7 @@ class Inquiry(_Value):
     channel: str
     conversation: str
     sent_at: datetime
+    is_dated: bool = True
     text: UserText = ""
     attachments: tuple[Attachment, ...] = ()
     action: Action | None = None

@@ -1,7 +1,7 @@
 """A message in one transaction: decide, journal, tell the hand-off, queue the replies. No effect but through rows."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cache
@@ -56,6 +56,7 @@ class Referral:
     reason: str
     language: str
     link: str = ""  # of a public post
+    screening: int | None = None  # the look-back screening that found it, long after it came in
 
 
 class Kept(NamedTuple):
@@ -91,6 +92,10 @@ class Handoff(Protocol):
 
     async def refer(self, tx: Transaction, referral: Referral, case: OpenCase | None, now: datetime) -> int:
         """Opens a case or adds to the open one; returns its id."""
+        ...
+
+    async def suspected(self, tx: Transaction, conversation: str, messages: Collection[int]) -> frozenset[int]:
+        """Those of the messages that were suspected of a safety report before, or are on a case that holds one."""
         ...
 
     async def erase(self, tx: Transaction, conversation: str, now: datetime) -> Kept:

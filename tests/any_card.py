@@ -1,6 +1,7 @@
 """Cards of any content, as hypothesis makes them up, and hostile text among it."""
 
 import unicodedata
+from datetime import UTC
 from typing import get_args
 
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from slack_cards import ANN, BOB, MARKUP, NOON, a_card, line
 from escalation.card_lines import CardFile, CardMessage
 from escalation.cards import CardLabel, CardSuggestion
 from escalation.case import EventKind
+from escalation.times import ReportTimes, TimeName
 from smi_bot.decision import PRECEDENCE
 
 HOSTILE = st.one_of(
@@ -45,6 +47,13 @@ LABELS = st.builds(
 )
 SUGGESTIONS = st.builds(CardSuggestion, entry=st.just("missed-dose"), title=HOSTILE, score=st.floats(0, 1))
 
+MOMENTS = st.datetimes(timezones=st.just(UTC))
+TIMES = st.builds(
+    ReportTimes, message=st.integers(1, 10**9), platform=st.none() | MOMENTS, received=MOMENTS, screened=MOMENTS,
+    criteria_met=MOMENTS, looked_at=st.none() | MOMENTS,
+    remarks=st.lists(st.tuples(st.sampled_from(get_args(TimeName)), st.just("the clocks of two workers differ"))).map(tuple),
+)  # fmt: skip
+
 CARDS = st.builds(
     lambda lines, closed, **more: a_card(*lines, *([closed] if more["status"] == "closed" else []), **more),
     st.lists(LINES, max_size=4),
@@ -63,6 +72,8 @@ CARDS = st.builds(
     suggestions=st.lists(SUGGESTIONS, max_size=3).map(tuple),
     previous=st.sampled_from([None, "SMI-3"]),
     reports=st.integers(0, 9),
+    times=st.lists(TIMES, max_size=3).map(tuple),
+    screened_again=st.booleans(),
 )
 
 

@@ -9,6 +9,7 @@ from slack_cards import ANN, NOON, a_card, assert_takeable, buttons, line, nodes
 from escalation.card_lines import CardFile
 from escalation.cards import CardLabel, CardSuggestion
 from escalation.slack_cards import card_post
+from escalation.slack_lines import line_posts
 from smi_bot.decision import PRECEDENCE
 
 
@@ -153,3 +154,12 @@ def test_a_card_whose_words_were_erased_says_so():
         status="closed",
     )
     assert "What was written on this case was erased at the requester's request." in shown(card_post(card))
+
+
+def test_what_look_back_screening_found_says_so_on_the_card_and_above_the_message():
+    told = "Found by look-back screening. It came in on 2026-11-20 12:00 UTC."
+    card = a_card(wrote(2, "I got a rash", text=told), screened_again=True)
+    assert "Found by look-back screening. The requester was told nothing of it.\n" in shown(card_post(card))
+    (post,) = line_posts(card)
+    assert told in shown(post)
+    assert "Found by" not in shown(card_post(a_card(wrote(2, "I got a rash"))))
