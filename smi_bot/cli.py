@@ -28,6 +28,7 @@ from smi_bot.library import Product, read_library
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
 from smi_bot.publishing import bundle_of, read_bundle
+from smi_bot.screening_commands import rescreen
 from smi_bot.settings import Settings, load_settings, unknown_settings
 from smi_bot.workbench import library_commands
 from smi_bot.workbench.commands import Folder, settings_of
@@ -40,6 +41,7 @@ app.add_typer(library_commands.library, name="library")
 app.add_typer(journal_app, name="journal")
 slack_app = typer.Typer(no_args_is_help=True, help="The Slack app of the desk.")
 app.add_typer(slack_app, name="slack")
+app.command()(rescreen)
 
 
 def main() -> None:

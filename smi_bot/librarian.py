@@ -51,14 +51,15 @@ async def first_knowledge(database: Database, settings: Settings, now: datetime)
     if settings.publishes_itself:
         found = await _published_by_trial(database, settings, now)
     else:
-        found = await _in_force(database, settings)
+        found = await knowledge_in_force(database, settings)
     async with database.reading() as tx:
         found = replace(found, library=await with_stops(tx, found.library))
     refuse_unfit(found.library, settings)
     return found
 
 
-async def _in_force(database: Database, settings: Settings) -> Knowledge:
+async def knowledge_in_force(database: Database, settings: Settings) -> Knowledge:
+    """By the version that was published last. Raises SettingsError where none was."""
     async with database.reading() as tx:
         version = await in_force(tx)
         row = await tx.get(BundleRow, version) if version else None

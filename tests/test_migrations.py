@@ -16,7 +16,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlmodel import SQLModel
 
-import smi_bot.app  # noqa: F401  every table of the service is known once the service is
+import smi_bot.cli  # noqa: F401  every table is known once all commands are
 from smi_bot.database import migrate
 
 CHECKOUT = Path(__file__).parent.parent
