@@ -131,7 +131,7 @@ def in_words(times: ReportTimes) -> tuple[tuple[str, str], ...]:
 
 def _words(at: datetime | None, remark: str) -> str:
     if at is None:
-        return f"not known: {remark}"
+        return remark
     return f"{at:%Y-%m-%d %H:%M:%S} UTC" + (f" ({remark})" if remark else "")
 
 

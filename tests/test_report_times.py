@@ -83,7 +83,7 @@ def test_what_was_done_before_the_report_came_in_is_no_look_at_it():
 def test_a_platform_that_does_not_say_when_has_no_time_and_the_reason_is_told():
     (found,) = times(wrote(2, 1), rows=(message(1, dated=False),))
     assert (found.platform, dict(found.remarks)["platform"]) == (None, "the platform does not say when")
-    assert dict(in_words(found))["sent"] == "not known: the platform does not say when"
+    assert dict(in_words(found))["sent"] == "the platform does not say when"
     assert "sent not said by the platform" in compact(found)
 
 
@@ -191,8 +191,8 @@ async def test_the_desk_page_shows_them(tmp_path, knowledge):
         await ann.says(RASH)
         number = await rao.sees("Day zero 20")
         page = await rao.card(number)
-        assert "not known: the platform does not say when" in page
-        assert "not known: nobody has acted on it yet" in page
+        assert "the platform does not say when" in page
+        assert "nobody has acted on it yet" in page
         await rao.presses("claim", number)
         assert "nobody has acted on it yet" not in await rao.card(number)
 
