@@ -254,8 +254,8 @@ def _referral(finding: Finding, new: Collection[int], seen: Conversation, screen
 
 def as_record(row: ScreeningRow) -> dict[str, Any]:
     """What the journal keeps of a screening, and what programs are shown."""
-    left = row.model_dump(mode="json", exclude={"id"})
-    return {"screening": row.id, **left}
+    values = row.model_dump(mode="json")
+    return {"screening": row.id} | {name: values[name] for name in ScreeningRow.model_fields if name != "id"}
 
 
 def _copy(source: ScreeningRow, target: ScreeningRow) -> None:
