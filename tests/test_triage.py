@@ -366,10 +366,6 @@ def test_the_version_changes_with_the_rules(tmp_path: Path) -> None:
     ("content", "says"),
     [
         ("colour: red\n", "colour"),
-        ("rules: [{name: a, label: nonsense, match: [x]}]\n", "rules.0.label"),
-        ("rules: [{name: a, label: human, match: ['{nothing}']}]\n", "'{nothing}' is no concept"),
-        ("rules: [{name: a, label: human, match: ['a ~x b']}]\n", "'~x' is no gap"),
-        ("rules: [{name: a, label: human, match: ['<middle>']}]\n", "is no mark"),
         ("concepts: {a: {words: [65]}}\n", "quotation marks"),
         ("shapes: {a: ['(']}\n", "shapes.a.0"),
         ("rules: [\n", "is not YAML"),

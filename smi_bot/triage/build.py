@@ -15,6 +15,8 @@ from smi_bot.triage.schema import Doubt, Grammar, Rule
 
 #: Words of this concept are never taken for a form of a stem or a misspelling.
 ORDINARY = "ordinary"
+#: Product facts whose words keep their own meanings: "twice daily dosing" is a dose as well as an excluded use.
+_LOOSE_FACTS = frozenset({"excluded-use"})
 Source = tuple[Path, Grammar]
 Words = tuple[str, ...]
 
@@ -65,7 +67,7 @@ def build_grammar(sources: Sequence[Source], product: Product) -> CompiledGramma
     """Raises LibraryError where a pattern or a shape cannot be read."""
     draft = _gather(sources, product)
     events = frozenset(e for _, g in sources for e in g.events)
-    draft.loosen(frozenset(n for _, g in sources for n, c in g.concepts.items() if c.loose) - events)
+    draft.loosen(_LOOSE_FACTS | frozenset(n for _, g in sources for n, c in g.concepts.items() if c.loose) - events)
     shapes = tuple(_shapes(sources))
     emoji = {c: frozenset({name}) for _, g in sources for name, row in g.emoji.items() for c in row if c > "\x7f"}
     draft.concepts |= {name for _, g in sources for name in (*g.shapes, *g.emoji)}
@@ -86,8 +88,8 @@ def build_services(sources: Sequence[Source], grammar: CompiledGrammar) -> tuple
     """The whole-message intents; `grammar` is the English one they are written in."""
     built = []
     for path, content in sources:
-        for i, service in enumerate(content.services):
-            where = f"{path}: services.{i}"
+        for service in content.services:
+            where = f"{path}: services '{service.kind}'"
             built.append(
                 CompiledService(
                     service.kind,
@@ -188,12 +190,12 @@ def _contexts(
     sources: Sequence[Source], compiler: PatternCompiler, events: frozenset[str]
 ) -> Iterator[CompiledContext]:
     for path, content in sources:
-        for i, context in enumerate(content.contexts):
+        for context in content.contexts:
             symbol = compiler.alphabet.symbol
             twins = {s: symbol.get(_twin(c, events, context.name), s) for c, s in symbol.items()}
             yield CompiledContext(
                 context.name,
-                _patterns(context.match, compiler, f"{path}: contexts.{i}.match", greedy=True),
+                _patterns(context.match, compiler, f"{path}: contexts '{context.name}'.match", greedy=True),
                 context.always,
                 context.whole_message,
                 {a: b for a, b in twins.items() if a != b},

@@ -59,18 +59,18 @@ class CompiledGrammar:
         self.compiler = compiler
         self.alphabet = compiler.alphabet
         self.encoder = encoder
-        self._contexts = contexts
-        self._rules = rules
+        self.contexts = contexts
+        self.rules = rules
         self._ends = self.alphabet.symbol[STOP] + self.alphabet.symbol[QUESTION]
         self.marks = "".join(self.alphabet.symbol[m] for m in MARKS)
 
     def scan(self, encoded: Encoded) -> Scan:
-        urgent = self._apply(encoded.symbols, (c for c in self._contexts if c.always))
-        return Scan(encoded, urgent, self._apply(urgent, (c for c in self._contexts if not c.always)))
+        urgent = self._apply(encoded.symbols, (c for c in self.contexts if c.always))
+        return Scan(encoded, urgent, self._apply(urgent, (c for c in self.contexts if not c.always)))
 
     def signals(self, scan: Scan) -> Iterator[Signal]:
         """Signals and doubts (label `unapproved`) in the order of the rules."""
-        for rule in self._rules:
+        for rule in self.rules:
             symbols = scan.urgent if rule.label in URGENT else scan.calm
             for first, last in self._places(rule, symbols):
                 yield Signal(rule.label, *scan.encoded.span(first, last), rule.name)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from smi_bot.triage.lexicon import COMMA, MARKS, QUESTION, STOP, Alphabet, plain
 
 _MOST = 40
+_ONE_KIND = re.compile(r"\{[^{}]+\}|[^{}]+")
 
 
 class PatternError(ValueError):
@@ -65,6 +66,8 @@ class PatternCompiler:
             return rf"(?:\A|(?<=[{''.join(self.alphabet.symbol[m] for m in MARKS)}]))"
         if body.startswith("<"):
             return f"[{self._mark(body)}]{optional}"
+        if not _ONE_KIND.fullmatch(body):
+            raise PatternError(f"'{element}' mixes words and braces; write all inside: {{concept|=word}}")
         if body.startswith("{"):
             return self._concept(body.strip("{}").split("|")) + optional
         return f"[{''.join(self._word(w) for w in body.split('|'))}]{optional}"

@@ -24,7 +24,11 @@ _POLITE = ("greeting", "thanks", "filler", "product")
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Vocabularies and rules, compiled. `version` changes whenever a rule, a word or a product fact they use does."""
+    """Vocabularies and rules, compiled.
+
+    `version` changes whenever a rule, a word or a product fact they use does, not with what only people read:
+    reasons, sources and examples.
+    """
 
     version: str
     grammars: Mapping[str, CompiledGrammar] = field(repr=False)
@@ -49,10 +53,23 @@ def load_rules(folder: Path, product: Product) -> Rules:
         sources.setdefault(content.language, []).append((path, content))
     if _ENGLISH not in sources:
         raise LibraryError(f"{folder}: no file has 'language: en'; restore the English rules")
+    _refuse_twins([source for files in sources.values() for source in files])
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
     version = _version(sources, languages, product)
     return Rules(version, grammars, build_detector(languages), services, _medicines(sources[_ENGLISH]))
+
+
+def _refuse_twins(sources: Iterable[Source]) -> None:
+    """A name on a card must lead to one rule. Raises LibraryError."""
+    places: dict[str, Path] = {}
+    for path, content in sources:
+        for row in (*content.contexts, *content.rules, *content.doubts):
+            if row.name in places:
+                raise LibraryError(
+                    f"{path}: '{row.name}' stands in {places[row.name].name} as well; rename one of them"
+                )
+            places[row.name] = path
 
 
 def _medicines(sources: Iterable[Source]) -> frozenset[str]:
@@ -91,9 +108,16 @@ def _ordered(signals: Iterable[Signal]) -> tuple[Signal, ...]:
     return tuple(sorted(dict.fromkeys(signals), key=lambda s: (PRECEDENCE.index(s.label), s.start, s.end, s.rule)))
 
 
+def _decisive(grammar: Grammar) -> dict[str, object]:
+    """What decides; what only explains is left out."""
+    told = {"reason", "source", "examples"}
+    rows = {kind: {"__all__": told} for kind in ("contexts", "rules", "doubts", "services")}
+    return grammar.model_dump(mode="json", exclude=rows)
+
+
 def _version(sources: Mapping[str, list[Source]], languages: Languages, product: Product) -> str:
     content = {
-        "grammars": {code: [(p.name, g.model_dump(mode="json")) for p, g in rows] for code, rows in sources.items()},
+        "grammars": {code: [(p.name, _decisive(g)) for p, g in rows] for code, rows in sources.items()},
         "languages": languages.model_dump(mode="json"),
         "product": [
             product.name,

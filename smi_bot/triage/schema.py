@@ -1,8 +1,8 @@
 """The files under `responses/triage`, as pydantic models. Unknown keys are errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
@@ -32,23 +32,47 @@ class Concept(_Strict):
     loose: bool = False
 
 
-class Context(_Strict):
+class _Explained(_Strict):
+    """What drug-safety people read first; it changes no decision.
+
+    `reason`: one sentence, why these words mean that. `source`: the definition it rests on.
+    """
+
+    name: Name
+    reason: Phrase
+    source: Phrase
+
+
+class Examples(_Strict):
+    """Messages that show what it does. `fires`: it holds. `silent`: near misses. The tests read every one."""
+
+    fires: list[Phrase] = Field(min_length=2)
+    silent: list[Phrase] = Field(min_length=2)
+
+
+class RuleExamples(Examples):
+    fires: list[Phrase] = Field(min_length=3)
+    silent: list[Phrase] = Field(min_length=3)
+
+
+class Context(_Explained):
     """A turn of phrase that takes the force out of an event: denied, asked about, before treatment, …
 
     Events inside the matched words no longer count. `always` contexts (denial) also hold for urgent rules;
     `whole_message` contexts take the force out of every event of the message.
+    An example fires if the message gets no safety label because of the context.
     """
 
-    name: Name
+    examples: Examples
     match: list[Phrase] = Field(min_length=1)
     always: bool = False
     whole_message: bool = False
 
 
-class Doubt(_Strict):
+class Doubt(_Explained):
     """Words that suggest a particular case. `unless` is read in the same sentence, `without` in the whole message."""
 
-    name: Name
+    examples: Examples
     match: list[Phrase] = Field(min_length=1)
     unless: list[Phrase] = []
     without: list[Phrase] = []
@@ -59,12 +83,14 @@ class Rule(Doubt):
     """A doubt with a name: it labels the message. `needs` must be found somewhere in the message."""
 
     label: Label
+    examples: RuleExamples
 
 
 class Service(_Strict):
     """A whole-message intent: every word belongs to one of `whole` and one to `core`, or a pattern matches."""
 
     kind: ServiceKind
+    examples: Examples
     core: list[Name] = []
     whole: list[Name] = []
     match: list[Phrase] = []
@@ -109,19 +135,31 @@ def read_yaml(path: Path, model: type[Content]) -> Content:
         where = f", line {fault.line}" if fault.line else ""
         raise LibraryError(f"{path}: is not YAML ({fault}{where}); correct the file") from fault
     except ValidationError as error:
-        raise LibraryError(_first(path, error)) from error
+        raise LibraryError(_first(path, content, error)) from error
 
 
-def _first(path: Path, error: ValidationError) -> str:
+def _first(path: Path, content: Any, error: ValidationError) -> str:
     problem = error.errors(include_url=False)[0]
-    field = ".".join(str(part) for part in problem["loc"]) or "the file"
+    field = ".".join(_named(content, problem["loc"])).replace(".'", " '") or "the file"
     return f"{path}: {field}: {problem['msg']}; {_mend(problem['type'])}"
+
+
+def _named(content: Any, loc: tuple[int | str, ...]) -> Iterator[str]:
+    """The way to a value; items of a list by their own name where they have one: rules 'own-symptom'.reason."""
+    for part in loc:
+        try:
+            content = content[part]
+        except (LookupError, TypeError):
+            content = None
+        name = content.get("name") if isinstance(part, int) and isinstance(content, dict) else None
+        yield f"'{name}'" if name else str(part)
 
 
 def _mend(kind: str) -> str:
     mends: dict[str, Callable[[], str] | str] = {
         "extra_forbidden": "remove or rename this key",
         "missing": "add this key",
+        "too_short": "add more",
         "string_type": "put the value between quotation marks",
     }
     return str(mends.get(kind, "correct this value"))
