@@ -192,14 +192,22 @@ class Product(_Content):
     minimum_age: int
     strength_mg: int
     doses_per_day: int
+    units: tuple[Line, ...] = ()
+    units_per_dose: int = Field(default=1, ge=1)
     forms: tuple[Line, ...]
     routes: tuple[Line, ...]
+    illness_names: tuple[Line, ...] = ()
+    illness_places: tuple[Line, ...] = ()
+    illness_signs: tuple[Line, ...] = ()
+    illness_kinds_excluded: tuple[Line, ...] = ()
     names: tuple[Line, ...] = Field(min_length=1)
     misspellings: tuple[Line, ...] = ()
     regions: dict[Region, tuple[Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")], ...]]
     contacts: dict[Region, Contact]
     excluded_uses: tuple[Line, ...] = ()
     approved_combinations: tuple[Line, ...] = ()
+    excluded_combinations: tuple[Line, ...] = ()
+    interacting: tuple[Line, ...] = ()
     effective: date
     owner: Line
     last_author: Line

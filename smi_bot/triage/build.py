@@ -1,24 +1,23 @@
 """From the files' content and the product's facts to a compiled grammar."""
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from smi_bot.decision import ServiceKind
 from smi_bot.errors import LibraryError
 from smi_bot.library.model import Product
+from smi_bot.triage.draft import Draft, Words
+from smi_bot.triage.facts import LOOSE, fit_to_product, product_words
 from smi_bot.triage.grammar import CompiledContext, CompiledGrammar, CompiledRule, Patterns
-from smi_bot.triage.lexicon import Alphabet, Concepts, Encoder, Typos, Vocabulary, words_of
+from smi_bot.triage.lexicon import Alphabet, Concepts, Encoder, Typos, Vocabulary
 from smi_bot.triage.pattern import PatternCompiler, PatternError, literals
 from smi_bot.triage.schema import Doubt, Grammar, Rule
 
 #: Words of this concept are never taken for a form of a stem or a misspelling.
 ORDINARY = "ordinary"
-#: Product facts whose words keep their own meanings: "twice daily dosing" is a dose as well as an excluded use.
-_LOOSE_FACTS = frozenset({"excluded-use"})
 Source = tuple[Path, Grammar]
-Words = tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,42 +31,11 @@ class CompiledService:
     without: Patterns
 
 
-@dataclass(slots=True)
-class _Draft:
-    """The meanings of all words while they are gathered."""
-
-    phrases: dict[Words, set[str]] = field(default_factory=dict)
-    stems: dict[str, set[str]] = field(default_factory=dict)
-    typos: set[str] = field(default_factory=set)
-    concepts: set[str] = field(default_factory=set)
-    loose: dict[str, list[Words]] = field(default_factory=dict)
-
-    def loosen(self, concepts: frozenset[str]) -> None:
-        """Takes the phrases of these concepts apart: their words keep their own meanings."""
-        for words in [w for w in self.phrases if len(w) > 1]:
-            if not self.phrases[words] <= concepts:
-                continue
-            for concept in sorted(self.phrases.pop(words)):
-                self.loose.setdefault(concept, []).append(words)
-            for word in words:
-                self.phrases.setdefault((word,), set()).add("=" + word)
-
-    def add(self, concept: str, lines: Iterable[str], typos: bool = False) -> None:
-        self.concepts.add(concept)
-        for words in (w for line in lines for w in words_of(line)):
-            if len(words) == 1 and words[0].endswith("*"):
-                self.stems.setdefault(words[0][:-1], set()).add(concept)
-                continue
-            self.phrases.setdefault(words, set()).add(concept)
-            if typos:
-                self.typos.update(words)
-
-
 def build_grammar(sources: Sequence[Source], product: Product) -> CompiledGrammar:
     """Raises LibraryError where a pattern or a shape cannot be read."""
     draft = _gather(sources, product)
     events = frozenset(e for _, g in sources for e in g.events)
-    draft.loosen(_LOOSE_FACTS | frozenset(n for _, g in sources for n, c in g.concepts.items() if c.loose) - events)
+    draft.loosen(LOOSE | frozenset(n for _, g in sources for n, c in g.concepts.items() if c.loose) - events)
     shapes = tuple(_shapes(sources))
     emoji = {c: frozenset({name}) for _, g in sources for name, row in g.emoji.items() for c in row if c > "\x7f"}
     draft.concepts |= {name for _, g in sources for name in (*g.shapes, *g.emoji)}
@@ -102,30 +70,19 @@ def build_services(sources: Sequence[Source], grammar: CompiledGrammar) -> tuple
     return tuple(built)
 
 
-def _gather(sources: Sequence[Source], product: Product) -> _Draft:
-    draft = _Draft()
-    for name, lines in _product_facts(product).items():
-        draft.add(name, lines, typos=name == "product")
+def _gather(sources: Sequence[Source], product: Product) -> Draft:
+    draft = Draft()
+    for name, lines in product_words(product).items():
+        draft.add(name, lines, typos=name in ("product", "illness-name", "indication", "other-kind"))
     for _, content in sources:
         for name, concept in content.concepts.items():
             draft.add(name, concept.words, concept.typos)
+    fit_to_product(draft, product)
+    for _, content in sources:
         for pattern in _all_patterns(content):
             for word in literals(pattern):
                 draft.phrases.setdefault((word,), set()).add("=" + word)
     return draft
-
-
-def _product_facts(product: Product) -> dict[str, list[str]]:
-    minor = [str(n) for n in range(1, product.minimum_age)]
-    return {
-        "product": [product.name, product.generic, *product.names, *product.misspellings],
-        "company": [product.company, product.company.split()[0]],
-        "excluded-use": list(product.excluded_uses),
-        "usable-together": list(product.approved_combinations),
-        "own-dose": [f"{product.strength_mg}mg", f"{product.strength_mg} mg"],
-        "minor-number": minor,
-        "minor-age": [n + suffix for n in minor for suffix in ("y", "yo", "yr", "yrs")],
-    }
 
 
 def _all_patterns(content: Grammar) -> Iterator[str]:
@@ -148,7 +105,7 @@ def _shapes(sources: Sequence[Source]) -> Iterator[tuple[re.Pattern[str], Concep
 
 
 def _vocabulary(
-    draft: _Draft, shapes: tuple[tuple[re.Pattern[str], Concepts], ...], emoji: dict[str, Concepts]
+    draft: Draft, shapes: tuple[tuple[re.Pattern[str], Concepts], ...], emoji: dict[str, Concepts]
 ) -> Vocabulary:
     stems = {s: frozenset(_of_stems(s, draft.stems)) for s in draft.stems}
     index: dict[str, list[tuple[Words, Concepts]]] = {}
@@ -163,7 +120,7 @@ def _vocabulary(
 
 
 def _meaning(
-    words: Words, concepts: set[str], draft: _Draft, shapes: tuple[tuple[re.Pattern[str], Concepts], ...]
+    words: Words, concepts: set[str], draft: Draft, shapes: tuple[tuple[re.Pattern[str], Concepts], ...]
 ) -> Concepts:
     if len(words) > 1 or ORDINARY in concepts:
         return frozenset(concepts)

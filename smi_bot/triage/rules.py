@@ -11,6 +11,7 @@ from smi_bot.errors import LibraryError
 from smi_bot.library.model import Product
 from smi_bot.text import Reading
 from smi_bot.triage.build import CompiledService, Source, build_grammar, build_services
+from smi_bot.triage.facts import product_words
 from smi_bot.triage.grammar import CompiledGrammar, Scan
 from smi_bot.triage.language import LanguageDetector, build_detector
 from smi_bot.triage.schema import Grammar, Languages, read_yaml
@@ -18,7 +19,7 @@ from smi_bot.triage.schema import Grammar, Languages, read_yaml
 _LANGUAGES = "languages.yaml"
 _ENGLISH = "en"
 #: Concepts that list other medicines by name.
-_MEDICINES = ("biologic", "immunosuppressant", "interacting")
+_MEDICINES = ("biologic", "immunosuppressant", "cyp3a4")
 _POLITE = ("greeting", "thanks", "filler", "product")
 
 
@@ -120,15 +121,12 @@ def _version(sources: Mapping[str, list[Source]], languages: Languages, product:
         "grammars": {code: [(p.name, _decisive(g)) for p, g in rows] for code, rows in sources.items()},
         "languages": languages.model_dump(mode="json"),
         "product": [
-            product.name,
-            product.generic,
-            product.company,
-            product.names,
-            product.misspellings,
-            product.excluded_uses,
-            product.approved_combinations,
-            product.minimum_age,
-            product.strength_mg,
+            product_words(product),
+            product.forms,
+            product.routes,
+            product.doses_per_day,
+            product.units_per_dose,
         ],
+        "combinations": [product.excluded_combinations, product.interacting],
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:12]

@@ -34,6 +34,14 @@ _HELP = {
     "misspellings": "As people type the names. No word of any language, and no other medicine.",
     "excluded_uses": "Uses for which it is not approved, in people's words.",
     "approved_combinations": "What the label names as usable together with it.",
+    "excluded_combinations": "What it is not to be combined with: names, or groups of triage/medicines.yaml.",
+    "interacting": "What interacts with it: names, or groups of triage/medicines.yaml.",
+    "units": "What one takes, as people say it: tablet, pills, puffs.",
+    "units_per_dose": "How many of them make one dose.",
+    "illness_names": "The approved illness, as people write it.",
+    "illness_places": "The part of the body it sits in, where people name only that.",
+    "illness_signs": "Its own signs: no event while the talk is of the illness.",
+    "illness_kinds_excluded": "Kinds and degrees of the illness that the label does not name.",
     "public_key": "Ed25519, 32 bytes, base64.",
 }
 
