@@ -118,7 +118,7 @@ def test_other_offers_are_a_change_of_asking_back(knowledge):
 def test_other_rules_of_triage_are_a_change_of_labels_and_come_first(knowledge):
     silent = {language: copy(grammar) for language, grammar in knowledge.rules.grammars.items()}
     for grammar in silent.values():
-        grammar._rules = ()
+        grammar.rules = ()
     blind = replace(knowledge, rules=replace(knowledge.rules, grammars=silent))
     questions = Questions(Counter([asked(FORGOT), asked(RASH)]))
     (change,) = trial(questions, knowledge, blind, TODAY).changed
