@@ -124,6 +124,15 @@ def test_a_whole_rule_loads(tmp_path: Path) -> None:
     assert fired("lost tablet", load(tmp_path, rules=[rule()])) == {"lost-tablet"}
 
 
+@pytest.mark.parametrize(
+    "match", ["having|had heart attack", "{own} heart attack now", "my heart attack", "~2 heart|back attack"]
+)
+def test_a_phrase_of_a_list_is_found_when_a_pattern_writes_its_words(match: str, tmp_path: Path) -> None:
+    lists = "concepts: {danger: {words: [heart attack]}, own: {words: [having]}}\n"
+    words = rule_files(tmp_path, words=lists, wrong=yaml.safe_dump({"rules": [rule(match=[match])]}))
+    assert fired("having my heart attack now, having heart attack now", load_rules(words, product())) == {"lost-tablet"}
+
+
 @pytest.mark.parametrize("kind", ["rules", "doubts", "contexts"])
 @pytest.mark.parametrize("key", ["reason", "source", "examples", "match"])
 def test_a_missing_key_is_named_with_file_rule_and_mend(kind: str, key: str, tmp_path: Path) -> None:

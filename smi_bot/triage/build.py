@@ -12,7 +12,7 @@ from smi_bot.triage.draft import Draft, Words
 from smi_bot.triage.facts import LOOSE, fit_to_product, product_words
 from smi_bot.triage.grammar import CompiledContext, CompiledGrammar, CompiledRule, Patterns
 from smi_bot.triage.lexicon import Alphabet, Concepts, Encoder, Typos, Vocabulary
-from smi_bot.triage.pattern import PatternCompiler, PatternError, literals
+from smi_bot.triage.pattern import PatternCompiler, PatternError, fits, literals, runs
 from smi_bot.triage.schema import Doubt, Grammar, Rule
 
 #: Words of this concept are never taken for a form of a stem or a misspelling.
@@ -36,6 +36,8 @@ def build_grammar(sources: Sequence[Source], product: Product) -> CompiledGramma
     draft = _gather(sources, product)
     events = frozenset(e for _, g in sources for e in g.events)
     draft.loosen(LOOSE | frozenset(n for _, g in sources for n, c in g.concepts.items() if c.loose) - events)
+    written = tuple(_written_phrases(sources, draft))
+    draft.name(written)
     shapes = tuple(_shapes(sources))
     emoji = {c: frozenset({name}) for _, g in sources for name, row in g.emoji.items() for c in row if c > "\x7f"}
     draft.concepts |= {name for _, g in sources for name in (*g.shapes, *g.emoji)}
@@ -43,7 +45,7 @@ def build_grammar(sources: Sequence[Source], product: Product) -> CompiledGramma
     contexts = list(dict.fromkeys(c.name for _, g in sources for c in g.contexts))
     sets = _sets(vocabulary)
     alphabet = Alphabet(sets | {_twin(s, events, c) for s in sets for c in contexts})
-    compiler = PatternCompiler(alphabet, frozenset({*draft.concepts, *contexts}), draft.loose)
+    compiler = PatternCompiler(alphabet, frozenset({*draft.concepts, *contexts}), draft.loose, written)
     return CompiledGrammar(
         compiler,
         Encoder(vocabulary, alphabet),
@@ -83,6 +85,17 @@ def _gather(sources: Sequence[Source], product: Product) -> Draft:
             for word in literals(pattern):
                 draft.phrases.setdefault((word,), set()).add("=" + word)
     return draft
+
+
+def _written_phrases(sources: Sequence[Source], draft: Draft) -> Iterator[Words]:
+    """Phrases of the vocabularies that some pattern writes as plain words, one after another."""
+    many = [words for words in draft.phrases if len(words) > 1]
+    first: dict[str, list[Words]] = {}
+    for words in many:
+        first.setdefault(words[0], []).append(words)
+    rows = [run[i:] for _, g in sources for p in _all_patterns(g) for run in runs(p) for i in range(len(run) - 1)]
+    found = (words for row in rows for word in row[0] for words in first.get(word, ()) if fits(words, row))
+    yield from dict.fromkeys(found)
 
 
 def _all_patterns(content: Grammar) -> Iterator[str]:

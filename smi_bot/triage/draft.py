@@ -38,6 +38,11 @@ class Draft:
             for word in words:
                 self.phrases.setdefault((word,), set()).add("=" + word)
 
+    def name(self, phrases: Iterable[Words]) -> None:
+        """Lets patterns write these phrases as plain words, although each stands as one symbol."""
+        for words in phrases:
+            self.phrases[words].add("=" + " ".join(words))
+
     def share(self, source: str, target: str) -> None:
         """What belongs to `source` belongs to `target` as well."""
         self.concepts.add(target)

@@ -14,6 +14,7 @@ Every repetition is bounded, so matching is linear in the length of the message.
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from smi_bot.triage.lexicon import COMMA, MARKS, QUESTION, STOP, Alphabet, plain
 
@@ -34,6 +35,27 @@ def literals(pattern: str) -> Iterator[str]:
             yield from (literal(word) for word in element.rstrip("?").split("|"))
 
 
+def runs(pattern: str) -> Iterator[list[list[str]]]:
+    """Neighbouring elements that are plain words: for each the words that may stand there."""
+    run: list[list[str]] = []
+    for element in (*pattern.split(), "~"):
+        if _is_plain(element):
+            run.append([literal(word) for word in element.split("|")])
+            continue
+        if len(run) > 1:
+            yield run
+        run = []
+
+
+def fits(words: Sequence[str], run: Sequence[Sequence[str]]) -> bool:
+    """Whether a phrase can be read at the beginning of a run."""
+    return 1 < len(words) <= len(run) and all(w in each for w, each in zip(words, run, strict=False))
+
+
+def _is_plain(element: str) -> bool:
+    return element[0] not in "{<~" and element[-1] != "?"
+
+
 def literal(word: str) -> str:
     return word[1:] if word.startswith("=") else plain(word)
 
@@ -43,17 +65,42 @@ class PatternCompiler:
     """Compiles the patterns of one language.
 
     `concepts`: the names that may be used. `loose`: phrases of a concept that do not stand as one symbol, because
-    their words count for themselves as well ("i heard": a person, and hearsay).
+    their words count for themselves as well ("i heard": a person, and hearsay). `phrases`: phrases that stand as one
+    symbol and that a pattern may write as plain words ("heart attack"); the symbol carries the concept "=heart attack".
     """
 
     alphabet: Alphabet
     concepts: frozenset[str]
     loose: Mapping[str, Sequence[tuple[str, ...]]]
+    phrases: Sequence[tuple[str, ...]] = ()
 
     def compile(self, pattern: str, greedy: bool = False) -> re.Pattern[str]:
         """Raises PatternError for unknown concepts, unknown marks and gaps that are not numbers."""
         lazy = "" if greedy else "?"
-        return re.compile("".join(self._element(e, lazy) for e in pattern.split()))
+        return re.compile("".join(self._elements(pattern.split(), lazy)))
+
+    def _elements(self, elements: list[str], lazy: str) -> Iterator[str]:
+        while elements:
+            plain_ones = list(takewhile(_is_plain, elements))
+            if len(plain_ones) > 1:
+                yield self._run(plain_ones, lazy)
+                elements = elements[len(plain_ones) :]
+            else:
+                yield self._element(elements[0], lazy)
+                elements = elements[1:]
+
+    def _run(self, elements: list[str], lazy: str) -> str:
+        """Plain words in a row: each by itself, or some of them as one phrase."""
+        if not elements:
+            return ""
+        run = [[literal(word) for word in element.split("|")] for element in elements]
+        ways = [self._element(elements[0], lazy) + self._run(elements[1:], lazy)]
+        for size in range(2, len(elements) + 1):
+            names = [" ".join(words) for words in self.phrases if len(words) == size and fits(words, run)]
+            if names:
+                symbols = "".join(dict.fromkeys("".join(self.alphabet.holders("=" + name) for name in names)))
+                ways.append(f"[{symbols}]{self._run(elements[size:], lazy)}")
+        return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"
 
     def _element(self, element: str, lazy: str) -> str:
         if element.startswith("~"):
