@@ -1,0 +1,1 @@
+"""Scripts that make the models shipped with the package, and the messages they learn from."""
