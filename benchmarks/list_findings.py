@@ -17,8 +17,24 @@ from pathlib import Path
 
 # Nervous, genitourinary, eye, ear, breast, endocrine, skin, voice, heart, blood, metabolism, lungs, immune, digestive,
 # constitutional, muscles.
-_BRANCHES = """HP:0000707 HP:0000119 HP:0000478 HP:0000598 HP:0000769 HP:0000818 HP:0001574 HP:0001608 HP:0001626
-    HP:0001871 HP:0001939 HP:0002086 HP:0002715 HP:0025031 HP:0025142 HP:0003011""".split()
+_BRANCHES = [
+    "HP:0000707",
+    "HP:0000119",
+    "HP:0000478",
+    "HP:0000598",
+    "HP:0000769",
+    "HP:0000818",
+    "HP:0001574",
+    "HP:0001608",
+    "HP:0001626",
+    "HP:0001871",
+    "HP:0001939",
+    "HP:0002086",
+    "HP:0002715",
+    "HP:0025031",
+    "HP:0025142",
+    "HP:0003011",
+]
 _BORN_WITH = re.compile(
     r"abnormal|plasia|agenesis|duplicat|congenital|cleft|malform|supernumerary|ectop|bifid|atresia|fetal|neonatal|"
     r"birth|hereditary|absent|absence|gyri|situs|morphology|accessory|persistent .*(duct|foramen)|childhood|infantile|"
@@ -33,8 +49,12 @@ _SYNONYM = re.compile(r'^synonym: "(.+?)" (EXACT|\w+ layperson)', re.MULTILINE)
 def main(path: str) -> None:
     text = Path(path).read_text(encoding="utf-8")
     release = re.search(r"^data-version: hp/releases/(\S+)", text, re.MULTILINE)
-    print("# Findings as the Human Phenotype Ontology names them, release " + (release[1] if release else "unknown") + ".")
-    print("# Made by benchmarks/list_findings.py from hp.obo, sha256 " + hashlib.sha256(text.encode()).hexdigest() + ";")
+    print(
+        "# Findings as the Human Phenotype Ontology names them, release " + (release[1] if release else "unknown") + "."
+    )
+    print(
+        "# Made by benchmarks/list_findings.py from hp.obo, sha256 " + hashlib.sha256(text.encode()).hexdigest() + ";"
+    )
     print("# its words are unchanged (case and marks apart). Licence: https://hpo.jax.org/app/license; to be cited as")
     print("# Gargano et al., The Human Phenotype Ontology in 2024, Nucleic Acids Research 52, D1333-D1346.")
     print("concepts:\n  finding:\n    words:")
@@ -43,7 +63,9 @@ def main(path: str) -> None:
 
 
 def _names(text: str) -> Iterator[str]:
-    terms = {m[1]: body for body in _TERM.findall(text) if (m := re.search(r"^id: (HP:\d+)", "\n" + body, re.M))}
+    terms = {
+        m[1]: body for body in _TERM.findall(text) if (m := re.search(r"^id: (HP:\d+)", "\n" + body, re.MULTILINE))
+    }
     for identity in _below(terms):
         body = terms[identity]
         found = re.search(r"^name: (.+)$", body, re.MULTILINE)
@@ -70,7 +92,11 @@ def _below(terms: dict[str, str]) -> Iterator[str]:
 
 def _fits(name: str) -> bool:
     words = name.split()
-    if not 1 <= len(words) <= _WORDS or _BORN_WITH.search(name) or any(len(word) < 2 or word.isdigit() for word in words):
+    if (
+        not 1 <= len(words) <= _WORDS
+        or _BORN_WITH.search(name)
+        or any(len(word) < 2 or word.isdigit() for word in words)
+    ):
         return False
     return len(words) > 1 or (len(name) > 4 and not _DISEASE.search(name))
 

@@ -24,6 +24,7 @@ _LONGEST = 3  # words a term
 # A report must not drown in a long message: it is read in overlapping pieces of so many words.
 _PIECE, _STEP = 60, 30
 _MOST_WORDS = 1200
+_MOST_MARKS = 9
 _SHOWN = 3
 _SENTENCE_MARKS = frozenset("?!")
 
@@ -51,7 +52,9 @@ class Opinion:
 
     def signal(self, reading: Reading) -> Signal | None:
         """A suspected report, or a doubt (label `unapproved`); None where the message reads like neither."""
-        best = max((self._read(piece) for piece in _pieces(words_of(reading))), key=lambda read: read.score, default=None)
+        best = max(
+            (self._read(piece) for piece in _pieces(words_of(reading))), key=lambda read: read.score, default=None
+        )
         if best is None or best.score < self.doubt:
             return None
         label: Label = self._kind(best) if best.score >= self.suspect else "unapproved"
@@ -86,10 +89,16 @@ def words_of(reading: Reading) -> list[tuple[str, Place]]:
     words: list[tuple[str, Place]] = []
     end = 0
     for token in reading.tokens[:_MOST_WORDS]:
-        words += [(c, (i, i + 1)) for i, c in enumerate(reading.folded[end : token.start], end) if c in _SENTENCE_MARKS]
+        words += _marks(reading.folded, end, token.start)
         words.append((_word(token.word), (token.start, token.end)))
         end = token.end
-    return words + [(c, (i, i + 1)) for i, c in enumerate(reading.folded[end : end + 9], end) if c in _SENTENCE_MARKS]
+    return words + _marks(reading.folded, end, len(reading.folded))
+
+
+def _marks(text: str, start: int, end: int) -> list[tuple[str, Place]]:
+    """The first few marks between two words."""
+    gap = text[start : min(end, start + _MOST_MARKS)]
+    return [(c, (i, i + 1)) for i, c in enumerate(gap, start) if c in _SENTENCE_MARKS]
 
 
 def _word(word: str) -> str:

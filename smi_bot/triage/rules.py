@@ -14,6 +14,7 @@ from smi_bot.triage.build import CompiledService, Source, build_grammar, build_s
 from smi_bot.triage.facts import product_words
 from smi_bot.triage.grammar import CompiledGrammar, Scan
 from smi_bot.triage.language import LanguageDetector, build_detector
+from smi_bot.triage.opinion import Opinion, load_opinion
 from smi_bot.triage.schema import Grammar, Languages, read_yaml
 
 _LANGUAGES = "languages.yaml"
@@ -35,6 +36,7 @@ class Rules:
     grammars: Mapping[str, CompiledGrammar] = field(repr=False)
     languages: LanguageDetector = field(repr=False)
     services: tuple[CompiledService, ...] = field(repr=False)
+    opinion: Opinion = field(repr=False)
     medicines: frozenset[str] = field(repr=False, default=frozenset())  # other medicines, names of one word
 
     @property
@@ -57,8 +59,10 @@ def load_rules(folder: Path, product: Product) -> Rules:
     _refuse_twins([source for files in sources.values() for source in files])
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
-    version = _version(sources, languages, product)
-    return Rules(version, grammars, build_detector(languages), services, _medicines(sources[_ENGLISH]))
+    opinion = load_opinion()
+    version = _version(sources, languages, product, opinion)
+    detector = build_detector(languages)
+    return Rules(version, grammars, detector, services, opinion, _medicines(sources[_ENGLISH]))
 
 
 def _refuse_twins(sources: Iterable[Source]) -> None:
@@ -89,6 +93,8 @@ def triage(reading: Reading, rules: Rules) -> Triage:
     language = rules.languages.detect(reading, english.encoder.knows)
     if language != _ENGLISH and not _only_polite(scan, english):
         found.append(Signal("language", *_extent(reading), f"language-{language}"))
+    elif suspected := rules.opinion.signal(reading):
+        found.append(suspected)
     signals = _ordered(s for s in found if s.label != "unapproved")
     doubts = _ordered(s for s in found if s.label == "unapproved")
     return Triage(signals, doubts, language)
@@ -116,10 +122,11 @@ def _decisive(grammar: Grammar) -> dict[str, object]:
     return grammar.model_dump(mode="json", exclude=rows)
 
 
-def _version(sources: Mapping[str, list[Source]], languages: Languages, product: Product) -> str:
+def _version(sources: Mapping[str, list[Source]], languages: Languages, product: Product, opinion: Opinion) -> str:
     content = {
         "grammars": {code: [(p.name, _decisive(g)) for p, g in rows] for code, rows in sources.items()},
         "languages": languages.model_dump(mode="json"),
+        "opinion": opinion.version,
         "product": [
             product_words(product),
             product.forms,
