@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smi_bot.decision import Signal
-from smi_bot.text import read
+from smi_bot.text import Reading, read
 from smi_bot.triage import Rules, triage
-from smi_bot.triage.opinion import RULE, Opinion, Term, load_opinion, terms_of, words_of
+from smi_bot.triage.opinion import RULE, Clue, Opinion, Term, load_opinion, terms_of, words_of
+from smi_bot.triage.rules import clues_in
 
 KINDS = ("adverse-event", "special-situation")
 TERMS = {
@@ -25,6 +26,11 @@ TERMS = {
     "shared": Term(1.0, 4.0, (0.0, 2.0)),
 }
 SMALL = Opinion(TERMS, KINDS, (-1.0, 0.0, 0.0), suspect=2.0, doubt=0.5, version="test")
+
+
+def seen(text: str) -> tuple[Reading, list[Clue]]:
+    """A message of which the rules see nothing."""
+    return read(text), []
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +47,9 @@ def test_the_score_is_the_weighted_mean_of_the_terms_that_are_known():
     """By hand: TF-IDF of `hat`, `hat fell`, `fell`, divided by its length; unknown words count for nothing."""
     length = math.sqrt(2**2 + 3**2 + 1**2)
     score = -1 + (2 * 3 + 3 * 4 + 1 * -1) / length
-    found = replace(SMALL, suspect=score - 1e-9).signal(read("My hat fell yesterday"))
+    found = replace(SMALL, suspect=score - 1e-9).signal(*seen("My hat fell yesterday"))
     assert found == Signal("adverse-event", 3, 11, RULE)
-    assert replace(SMALL, suspect=score + 1e-9, doubt=score + 1e-9).signal(read("My hat fell yesterday")) is None
+    assert replace(SMALL, suspect=score + 1e-9, doubt=score + 1e-9).signal(*seen("My hat fell yesterday")) is None
 
 
 def test_a_term_that_comes_twice_counts_less_than_twice():
@@ -51,30 +57,45 @@ def test_a_term_that_comes_twice_counts_less_than_twice():
     assert once == twice
     length = math.sqrt((2 * (1 + math.log(2))) ** 2 + 1)
     score = -1 + (2 * (1 + math.log(2)) * 3 + 1 * -1) / length
-    assert replace(SMALL, suspect=score - 1e-9).signal(read("hat, a fell hat")) is not None
-    assert replace(SMALL, suspect=score + 1e-9, doubt=99).signal(read("hat, a fell hat")) is None
+    assert replace(SMALL, suspect=score - 1e-9).signal(*seen("hat, a fell hat")) is not None
+    assert replace(SMALL, suspect=score + 1e-9, doubt=99).signal(*seen("hat, a fell hat")) is None
 
 
 def test_between_the_two_thresholds_is_a_doubt_and_the_kind_is_the_likeliest():
-    assert SMALL.signal(read("nothing known")) is None
-    doubt = replace(SMALL, suspect=9.0).signal(read("hat"))
+    assert SMALL.signal(*seen("nothing known")) is None
+    doubt = replace(SMALL, suspect=9.0).signal(*seen("hat"))
     assert doubt is not None
     assert doubt.label == "unapproved"
-    kind = SMALL.signal(read("we shared them"))
+    kind = SMALL.signal(*seen("we shared them"))
     assert kind is not None
     assert (kind.label, kind.start, kind.end) == ("special-situation", 3, 9)
 
 
 def test_a_report_does_not_drown_in_a_long_message():
-    filler = "and then we walked along the fell to the lake " * 90
-    assert SMALL.signal(read(filler)) is None
-    assert SMALL.signal(read(filler + "hat fell " + filler)) is not None
+    filler = "and then we walked along the fell to the lake " * 30
+    assert SMALL.signal(*seen(filler)) is None
+    assert SMALL.signal(*seen(filler + "hat fell " + filler)) is not None
 
 
 def test_words_are_read_alike_whatever_their_case_accents_apostrophes_and_digits():
     texts = ("I CAN'T, 3 times?", "i can’t 7 times ?", "i cant 9 times?")
     assert {tuple(word for word, _ in words_of(read(text))) for text in texts} == {("i", "cant", "0", "times", "?")}
-    assert [term for term, _ in terms_of(words_of(read("a b c")))] == ["a", "a b", "a b c", "b", "b c", "c"]
+    assert terms_of(*seen("a b c")) == ["a", "a b", "a b c", "b", "b c", "c"]
+
+
+def test_kinds_of_words_their_pairs_and_rules_that_fit_are_terms_too(rules):
+    terms = {term for term, _ in clues_in(read("my knee has a rash"), rules)}
+    assert {"{symptom}", "{body}{symptom}", "<own-symptom>"} <= terms
+    denied = {term for term, _ in clues_in(read("there is no rash"), rules)}
+    assert "{denied}" in denied
+    assert "{symptom}" not in denied
+
+
+def test_a_clue_counts_only_in_the_piece_it_stands_in():
+    filler = "word " * 200
+    clue = ("hat", (len(filler), len(filler) + 4))
+    text = filler + "here " + filler
+    assert SMALL.signal(read(text), [clue]) == Signal("adverse-event", *clue[1], RULE)
 
 
 def test_the_shipped_one_was_fitted_on_the_messages_of_this_repository():
@@ -98,13 +119,13 @@ def test_no_message_of_a_round_was_learned_from():
     "text",
     [
         "ever since the second box I bump into door frames on my left",
-        "three weeks in and the choir has asked me to mime",
+        "since the new patches my husband says I talk in my sleep all night",
         "he was fine until the new tablets, now he sleeps in the bath",
         "rings wont come off my fingers since i started",
     ],
 )
-def test_a_report_in_words_that_no_vocabulary_lists_reaches_a_person(opinion, text):
-    assert opinion.signal(read(text)) is not None
+def test_a_report_in_words_that_no_vocabulary_lists_reaches_a_person(opinion, rules, text):
+    assert opinion.signal(read(text), clues_in(read(text), rules)) is not None
 
 
 @pytest.mark.parametrize(
@@ -117,8 +138,8 @@ def test_a_report_in_words_that_no_vocabulary_lists_reaches_a_person(opinion, te
         "Which studies compared it with placebo?",
     ],
 )
-def test_an_ordinary_question_raises_nothing(opinion, text):
-    assert opinion.signal(read(text)) is None
+def test_an_ordinary_question_raises_nothing(opinion, rules, text):
+    assert opinion.signal(read(text), clues_in(read(text), rules)) is None
 
 
 @settings(max_examples=150, deadline=None)
@@ -137,5 +158,5 @@ def test_it_only_ever_adds_caution(rules, text):
 
 
 def test_very_long_texts_are_read_in_pieces_and_in_bounded_time(opinion):
-    assert len(words_of(read("word " * 50_000))) <= 1200
-    opinion.signal(read("?" * 100_000))
+    assert len(words_of(read("word " * 50_000))) <= 900
+    opinion.signal(*seen("?" * 100_000))

@@ -21,14 +21,17 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from smi_bot.library import read_library
 from smi_bot.text import read
-from smi_bot.triage.opinion import terms_of, words_of
+from smi_bot.triage import Rules, load_rules
+from smi_bot.triage.opinion import terms_of
+from smi_bot.triage.rules import clues_in
 
 HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "smi_bot" / "triage" / "opinion.json.gz"
 REPORTS = {"emergency", "self-harm", "adverse-event", "special-situation", "product-complaint"}
 KINDS = ("adverse-event", "special-situation", "product-complaint")
-SUSPECTED, DOUBTED = 0.04, 0.08  # of the messages without a report
+SUSPECTED, DOUBTED = 0.11, 0.17  # of the messages without a report
 STRENGTH = 4.0  # inverse of the regularisation
 
 
@@ -37,7 +40,8 @@ def main() -> None:
     rows = [row for path in paths for row in messages(path)]
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
     reports = np.isin(labels, sorted(REPORTS))
-    vectors = TfidfVectorizer(analyzer=analyse, sublinear_tf=True, min_df=1)
+    rules = _rules()
+    vectors = TfidfVectorizer(analyzer=lambda text: analyse(text, rules), sublinear_tf=True, min_df=2)
     features = vectors.fit_transform(texts)
     report, unseen = _fitted(features, reports)
     calm = unseen[~reports]
@@ -66,8 +70,16 @@ def messages(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def analyse(text: str) -> list[str]:
-    return [term for term, _ in terms_of(words_of(read(text)))]
+def analyse(text: str, rules: Rules) -> list[str]:
+    reading = read(text)
+    return terms_of(reading, clues_in(reading, rules))
+
+
+def _rules() -> Rules:
+    content = HERE.parent / "responses"
+    product = read_library(content, None).product
+    assert product is not None
+    return load_rules(content / "triage", product)
 
 
 def _classifier() -> LogisticRegression:

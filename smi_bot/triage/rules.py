@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from smi_bot.decision import PRECEDENCE, Signal, Triage
+from smi_bot.decision import PRECEDENCE, SAFETY, Signal, Triage
 from smi_bot.errors import LibraryError
 from smi_bot.library.model import Product
 from smi_bot.text import Reading
@@ -14,7 +14,7 @@ from smi_bot.triage.build import CompiledService, Source, build_grammar, build_s
 from smi_bot.triage.facts import product_words
 from smi_bot.triage.grammar import CompiledGrammar, Scan
 from smi_bot.triage.language import LanguageDetector, build_detector
-from smi_bot.triage.opinion import Opinion, load_opinion
+from smi_bot.triage.opinion import Clue, Opinion, clues_of, load_opinion
 from smi_bot.triage.schema import Grammar, Languages, read_yaml
 
 _LANGUAGES = "languages.yaml"
@@ -87,17 +87,24 @@ def triage(reading: Reading, rules: Rules) -> Triage:
     english = rules.english
     scan = english.scan(english.encoder.encode(reading))
     found = list(english.signals(scan))
+    clues = clues_of(scan, english.alphabet, found)
     for code, grammar in rules.grammars.items():
         if code != _ENGLISH and rules.languages.clues(reading, code):
             found += grammar.signals(grammar.scan(grammar.encoder.encode(reading)))
     language = rules.languages.detect(reading, english.encoder.knows)
     if language != _ENGLISH and not _only_polite(scan, english):
         found.append(Signal("language", *_extent(reading), f"language-{language}"))
-    elif suspected := rules.opinion.signal(reading):
-        found.append(suspected)
+    elif SAFETY.isdisjoint(signal.label for signal in found) and (suspected := rules.opinion.signal(reading, clues)):
+        found.append(suspected)  # what a rule names needs no second opinion
     signals = _ordered(s for s in found if s.label != "unapproved")
     doubts = _ordered(s for s in found if s.label == "unapproved")
     return Triage(signals, doubts, language)
+
+
+def clues_in(reading: Reading, rules: Rules) -> list[Clue]:
+    """What the English rules see in a message, for the second opinion to learn from."""
+    scan = rules.english.scan(rules.english.encoder.encode(reading))
+    return clues_of(scan, rules.english.alphabet, rules.english.signals(scan))
 
 
 def _only_polite(scan: Scan, grammar: CompiledGrammar) -> bool:
