@@ -77,6 +77,10 @@ class Presses:
         async with self._database.transaction() as tx:
             await self._handoff.label(tx, form.case, actor, form.labels, self._clock())
 
+    async def judge(self, form: Form, actor: str) -> None:
+        async with self._database.transaction() as tx:
+            await self._handoff.judge(tx, form.case, actor, form.verdicts, self._clock())
+
     async def close(self, form: Form, actor: str) -> None:
         async with self._database.transaction() as tx:
             await self._handoff.close(tx, form.case, actor, form.disposition, repair(form.note), self._clock())

@@ -11,6 +11,7 @@ from slack_sdk.models.blocks import (
     InputBlock,
     Option,
     PlainTextInputElement,
+    RadioButtonsElement,
     RichTextElement,
     StaticSelectElement,
 )
@@ -18,9 +19,10 @@ from slack_sdk.models.blocks import Block as SlackBlock
 from slack_sdk.models.blocks.basic_components import DispatchActionConfig
 from slack_sdk.models.views import View
 
-from escalation.cards import Card, CardSuggestion
+from escalation.cards import Card, CardLabel, CardSuggestion
 from escalation.case import DISPOSITIONS
-from escalation.slack_cards import AUDIENCES, suggestion_block
+from escalation.judging import JUDGED, LabelVerdict
+from escalation.slack_cards import AUDIENCES, raised_by, suggestion_block
 from escalation.slack_text import (
     Block,
     bold,
@@ -61,6 +63,7 @@ class Preview(NamedTuple):
 class Form(NamedTuple):
     """What somebody entered in a window. `id` makes a second press of the same window do nothing.
 
+    `verdicts`: those that are other than what the window showed.
     `entry` and `version` are those of the text that was shown, whatever was searched for since; `audience` and
     `country` those of the requester for whom it was.
     """
@@ -73,6 +76,7 @@ class Form(NamedTuple):
     country: str | None = None
     reply: str = ""
     labels: tuple[str, ...] = ()
+    verdicts: tuple[LabelVerdict, ...] = ()
     disposition: str = ""
     note: str = ""
 
@@ -115,6 +119,17 @@ def label_view(card: Card, id: str = "") -> dict[str, Any]:
     hint = plain("The priority follows the labels.")
     blocks = [_of(InputBlock(block_id="labels", label=plain("Labels"), element=element, hint=hint))]
     return _modal("label_modal", "Labels", [*_case(card), *blocks], _metadata(card, id), submit="Save")
+
+
+def judge_view(card: Card, id: str = "") -> dict[str, Any]:
+    """Each label with what raised it, and whether that is right."""
+    labels = {each.label: each for each in card.labels}
+    blocks = [block for each in labels.values() for block in _judging(each)]
+    told = grouped([line(italic("Labels and priority stay as they are; Change labels changes them."))])
+    shown = {each.label: [_standing(each), each.raised_in] for each in labels.values()}
+    metadata = json.dumps({"case": card.case, "id": id, "shown": shown})
+    submit = "Save" if blocks else ""
+    return _modal("judge_modal", "Are the labels right?", [*_case(card), *blocks, *told], metadata, submit=submit)
 
 
 def close_view(card: Card, id: str = "") -> dict[str, Any]:
@@ -167,6 +182,20 @@ def _plainly(name: str) -> str:
 
 def _case(card: Card) -> Iterator[Block]:
     yield from grouped([line(bold(card.number), f" · {card.requester}")])
+
+
+def _judging(label: CardLabel) -> Iterator[Block]:
+    yield from grouped([line(*raised_by(label, 6, 80))])
+    options: dict[str, Option] = {verdict: _option(verdict, verdict.capitalize()) for verdict in JUDGED}
+    element = RadioButtonsElement(
+        action_id=f"verdict_{label.label}", options=list(options.values()), initial_option=options.get(_standing(label))
+    )
+    named = plain(_plainly(label.label))
+    yield _of(InputBlock(block_id=f"judge_{label.label}", label=named, element=element, optional=True))
+
+
+def _standing(label: CardLabel) -> str:
+    return (label.judgement.holds if label.judgement else None) or ""
 
 
 def _recipient(card: Card, what: str) -> Iterator[RichTextElement]:
@@ -270,6 +299,7 @@ def read_state(view: Mapping[str, Any]) -> Form:
             country=kept.get("country"),
             reply=_typed(entered, "reply_text"),
             labels=_chosen(entered, "label_choice"),
+            verdicts=tuple(_verdicts(kept, entered)),
             disposition="".join(_chosen(entered, "close_disposition")),
             note=_typed(entered, "close_note"),
         )
@@ -285,3 +315,10 @@ def _chosen(entered: Mapping[str, Any], action: str) -> tuple[str, ...]:
     element = entered.get(action, {})
     options = element.get("selected_options") or [element.get("selected_option")]
     return tuple(option["value"] for option in options if option)
+
+
+def _verdicts(kept: Mapping[str, Any], entered: Mapping[str, Any]) -> Iterator[LabelVerdict]:
+    for label, (before, raised_in) in kept.get("shown", {}).items():
+        verdict = "".join(_chosen(entered, f"verdict_{label}"))
+        if verdict and verdict != before:
+            yield LabelVerdict(label, verdict, int(raised_in))
