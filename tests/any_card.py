@@ -52,6 +52,9 @@ LABELS = st.builds(
     rules=st.lists(st.sampled_from(["gate", "own-symptom", "x" * 60]), max_size=9).map(tuple),
     raised_in=st.integers(0, 10**9), judgement=JUDGEMENTS,
 )  # fmt: skip
+DROPPED = st.builds(
+    lambda label, said: CardLabel(label, (), ("own-symptom",), 2, said), st.sampled_from(PRECEDENCE), JUDGEMENTS
+)
 SUGGESTIONS = st.builds(CardSuggestion, entry=st.just("missed-dose"), title=HOSTILE, score=st.floats(0, 1))
 
 MOMENTS = st.datetimes(timezones=st.just(UTC))
@@ -81,7 +84,7 @@ CARDS = st.builds(
     reports=st.integers(0, 9),
     times=st.lists(TIMES, max_size=3).map(tuple),
     screened_again=st.booleans(),
-    dropped=st.lists(LABELS, max_size=10).map(tuple),
+    dropped=st.lists(DROPPED, max_size=3).map(tuple),
 )
 
 

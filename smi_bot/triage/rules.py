@@ -36,6 +36,7 @@ class Rules:
     languages: LanguageDetector = field(repr=False)
     services: tuple[CompiledService, ...] = field(repr=False)
     medicines: frozenset[str] = field(repr=False, default=frozenset())  # other medicines, names of one word
+    reasons: Mapping[str, str] = field(repr=False, default_factory=dict)  # of rules and doubts, by name
 
     @property
     def english(self) -> CompiledGrammar:
@@ -58,7 +59,14 @@ def load_rules(folder: Path, product: Product) -> Rules:
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
     version = _version(sources, languages, product)
-    return Rules(version, grammars, build_detector(languages), services, _medicines(sources[_ENGLISH]))
+    files = [source for rows in sources.values() for source in rows]
+    medicines = _medicines(sources[_ENGLISH])
+    return Rules(version, grammars, build_detector(languages), services, medicines, _reasons(files))
+
+
+def _reasons(sources: Iterable[Source]) -> Mapping[str, str]:
+    rows = (row for _, content in sources for row in (*content.rules, *content.doubts))
+    return {row.name: reason for row in rows if (reason := getattr(row, "reason", ""))}
 
 
 def _refuse_twins(sources: Iterable[Source]) -> None:
