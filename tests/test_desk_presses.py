@@ -195,6 +195,7 @@ async def test_labels_of_a_specialist_replace_the_rules(rao, claimed):
 async def test_a_label_is_confirmed_or_refuted_by_anybody_and_the_last_word_stands_there(rao, lee, case):
     shown = label_shown(await rao.card(case))
     assert "<q>" in shown
+    assert "<code>own-symptom</code>" in shown
     await rao.does("label_judge", case, label="adverse-event", verdict="refuted", raised_in=raised_in(shown))
     card = await lee.card(case)
     assert 'data-judged="refuted"' in label_shown(card)
