@@ -3,12 +3,14 @@
 import asyncio
 import io
 import json
+from dataclasses import replace
 
 import pytest
 from by_hand import CONFIRM, Talk, by_hand
 from commands import command
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from looking_back import MISSED, looking, missed, screened
 from serving import FORGOT, RASH
 
 from escalation.judging import LabelVerdict, raised
@@ -209,6 +211,15 @@ async def test_only_what_was_judged_on_that_day_or_later_is_listed_the_first_fir
     assert [line.split("\t")[4] for line in (await exported()).lines[1:]] == ["2026-11-23", "2026-11-25"]
     assert [line.split("\t")[4] for line in (await exported("--since", "2026-11-24")).lines[1:]] == ["2026-11-25"]
     assert (await exported("--since", "2026-11-26")).lines == [HEADER]
+
+
+async def test_what_look_back_screening_found_has_the_version_of_its_rules(talk, knowledge):
+    await missed(talk)
+    newer = replace(knowledge, rules=replace(knowledge.rules, version="newer"))
+    await screened(looking(talk, newer))
+    await judges(talk, "confirmed")
+    (row,) = json.loads((await exported("--json")).out)
+    assert (row["text"], row["rules_version"]) == (MISSED, "newer")
 
 
 async def test_a_label_that_no_rule_gave_says_so(talk):

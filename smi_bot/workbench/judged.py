@@ -17,6 +17,7 @@ from smi_bot import journal
 from smi_bot.burst import inquiry_of
 from smi_bot.database import Transaction
 from smi_bot.durable.rows import InboxRow
+from smi_bot.screening import ScreeningRow
 from smi_bot.text import without_controls
 
 
@@ -59,7 +60,7 @@ async def _row(tx: Transaction, case: Case, judgement: Judgement) -> JudgedLabel
         rule=", ".join(judgement.raised.rules),
         verdict=judgement.verdict,
         date=f"{judgement.at:%Y-%m-%d}",
-        rules_version=await _version(tx, max(rows, default=0)),
+        rules_version=await _version(tx, case, judgement, max(rows, default=0)),
     )
 
 
@@ -81,6 +82,9 @@ def _words(row: InboxRow, country: str | None) -> str:
     return without_controls(" ".join(read))
 
 
-async def _version(tx: Transaction, message: int) -> str:
+async def _version(tx: Transaction, case: Case, judgement: Judgement, message: int) -> str:
+    event = next((each for each in case.events if each.id == judgement.raised.event), None)
+    if event is not None and event.body.get("screening"):  # which read it by the rules of its own time
+        return (await tx.get_one(ScreeningRow, event.body["screening"])).rules
     decisions = await journal.decisions_on(tx, message)
     return str(decisions[-1].body["versions"]["rules"]) if decisions else ""
