@@ -154,7 +154,7 @@ class LocalDesk:
         waiting = [card for card in cards if card.status == "open"]
         counts["urgent"] = sum(card.priority == "urgent" for card in waiting)
         counts["overdue"] = sum(card.overdue for card in waiting)
-        return {"cards": cards, "counts": counts}
+        return {"cards": cards, "counts": counts, "reasons": self._shelf.knowledge.rules.reasons}
 
     async def _cards(self, viewer: str) -> list[Card]:
         async with self._database.reading() as tx:

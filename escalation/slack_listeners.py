@@ -199,7 +199,7 @@ class Listeners:
         return label_view(await self._presses.shown(case, actor, to_answer=False), _press_id())
 
     async def _judge_window(self, case: int, actor: str, _: Body) -> View:
-        return judge_view(await self._presses.shown(case, actor), _press_id())
+        return judge_view(await self._presses.shown(case, actor), self._presses.reasons, _press_id())
 
     async def _close_window(self, case: int, actor: str, _: Body) -> View:
         return close_view(await self._presses.shown(case, actor, to_answer=False), _press_id())

@@ -118,6 +118,11 @@ class Presses:
             loaded = await context(tx, [found], self._shelf.library, self._windows, viewer, self._clock())
         return card(found, loaded)
 
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why the rules in force mean what they say, by name."""
+        return self._shelf.knowledge.rules.reasons
+
     async def preview(self, case: int, entry: str) -> Preview:
         """An approved answer as the requester of this case will read it. Raises NotApproved."""
         async with self._database.reading() as tx:

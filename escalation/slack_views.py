@@ -45,6 +45,7 @@ LONGEST_INPUT = 3000  # more cannot be typed into a window of Slack
 _MOST_BLOCKS = 90
 _HEAVIEST_VIEW = 200_000
 _MOST_OPTIONS = 100
+_MOST_SHOWN = 6  # words, and rules, of one label
 _LONGEST_OPTION = 75
 _LONGEST_VALUE = 150
 
@@ -121,10 +122,10 @@ def label_view(card: Card, id: str = "") -> dict[str, Any]:
     return _modal("label_modal", "Labels", [*_case(card), *blocks], _metadata(card, id), submit="Save")
 
 
-def judge_view(card: Card, id: str = "") -> dict[str, Any]:
-    """Each label with what raised it, and whether that is right."""
+def judge_view(card: Card, reasons: Mapping[str, str], id: str = "") -> dict[str, Any]:
+    """Each label with what raised it and why, and whether that is right. `reasons`: of rules, by name."""
     labels = {each.label: each for each in card.labels}
-    blocks = [block for each in labels.values() for block in _judging(each)]
+    blocks = [block for each in labels.values() for block in _judging(each, reasons)]
     told = grouped([line(italic("Labels and priority stay as they are; Change labels changes them."))])
     shown = {each.label: [_standing(each), each.raised_in] for each in labels.values()}
     metadata = json.dumps({"case": card.case, "id": id, "shown": shown})
@@ -184,8 +185,9 @@ def _case(card: Card) -> Iterator[Block]:
     yield from grouped([line(bold(card.number), f" · {card.requester}")])
 
 
-def _judging(label: CardLabel) -> Iterator[Block]:
-    yield from grouped([line(*raised_by(label, 6, 80))])
+def _judging(label: CardLabel, reasons: Mapping[str, str]) -> Iterator[Block]:
+    why = [line(italic(f"{rule}: {reasons[rule]}")) for rule in label.rules[:_MOST_SHOWN] if rule in reasons]
+    yield from grouped([line(*raised_by(label, _MOST_SHOWN, 80)), *why])
     options: dict[str, Option] = {verdict: _option(verdict, verdict.capitalize()) for verdict in JUDGED}
     element = RadioButtonsElement(
         action_id=f"verdict_{label.label}", options=list(options.values()), initial_option=options.get(_standing(label))

@@ -196,6 +196,7 @@ async def test_a_label_is_confirmed_or_refuted_by_anybody_and_the_last_word_stan
     shown = label_shown(await rao.card(case))
     assert "<q>" in shown
     assert "<code>own-symptom</code>" in shown
+    assert "<li><code>own-symptom</code> The writer tells of a complaint" in await rao.card(case)
     await rao.does("label_judge", case, label="adverse-event", verdict="refuted", raised_in=raised_in(shown))
     card = await lee.card(case)
     assert 'data-judged="refuted"' in label_shown(card)

@@ -4,7 +4,7 @@ import pytest
 from a_case import a_case, context, event, inbound
 from by_hand import Talk, by_hand
 from serving import RASH
-from slack_cards import ANN, BOB, NOON, a_card, assert_takeable, buttons, line, nodes, shown
+from slack_cards import ANN, BOB, NOON, a_card, assert_takeable, buttons, line, nodes, shown, texts
 
 from escalation.cards import CardLabel, card
 from escalation.judging import Judgement, LabelVerdict, Raised, judgements, raised
@@ -157,8 +157,9 @@ def test_labels_can_be_judged_as_long_as_there_are_some_and_the_case_is_not_clos
 
 def test_the_window_shows_what_was_said_and_tells_only_what_is_other_than_that():
     human = CardLabel(HUMAN, (), ("gate",), 5)
-    view = judge_view(a_card(labels=(a_label("refuted"), human)), "p1")
+    view = judge_view(a_card(labels=(a_label("refuted"), human)), {"own-symptom": "It happened to them."}, "p1")
     assert not [node for node in nodes(view) if node.get("type") == "user"], "nobody is told by looking"
+    assert "own-symptom: It happened to them." in texts(view)
     answered = {"judge_adverse-event": ("verdict_adverse-event", "refuted"), "judge_human": ("verdict_human", None)}
     assert read_state(entered(view, answered)).verdicts == ()
     answered = {
@@ -170,7 +171,7 @@ def test_the_window_shows_what_was_said_and_tells_only_what_is_other_than_that()
 
 
 def test_what_is_outdated_is_asked_anew():
-    view = judge_view(a_card(labels=(a_label("refuted", is_outdated=True),)))
+    view = judge_view(a_card(labels=(a_label("refuted", is_outdated=True),)), {})
     assert not [node for node in nodes(view) if "initial_option" in node]
     answered = {"judge_adverse-event": ("verdict_adverse-event", "refuted")}
     assert read_state(entered(view, answered)).verdicts == (LabelVerdict(AE, "refuted", 2),)

@@ -112,7 +112,7 @@ async def test_a_label_is_refuted_and_stands_there_as_refuted(desk: SlackService
     assert "Adverse event: “" in card.all_text
     assert " · rule " in card.all_text
     view = await desk.opens(card, "case_judge")
-    assert "own-symptom" in view.all_text
+    assert "own-symptom: The writer tells of a complaint" in view.all_text
     desk.rao.selects("verdict_adverse-event", "refuted")
     desk.rao.submits()
     await desk.card(case, f"refuted by <@{desk.rao.id}>", f"{case.number} · high")

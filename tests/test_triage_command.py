@@ -44,6 +44,9 @@ def test_a_text_is_shown_with_its_labels_rules_and_the_words_that_raised_them():
     assert (ended.code, ended.err) == (0, "")
     assert ended.lines[0] == "adverse-event"
     assert "  own-symptom: [I got a rash] on Zelvanta" in ended.lines
+    assert ended.lines[ended.lines.index("  own-symptom: [I got a rash] on Zelvanta") + 1].startswith(
+        "    why: The writer"
+    )
     assert ended.lines[-1] == "language: en"
 
 

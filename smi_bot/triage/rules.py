@@ -36,7 +36,7 @@ class Rules:
     languages: LanguageDetector = field(repr=False)
     services: tuple[CompiledService, ...] = field(repr=False)
     medicines: frozenset[str] = field(repr=False, default=frozenset())  # other medicines, names of one word
-    reasons: Mapping[str, str] = field(repr=False, default_factory=dict)  # of rules and doubts, by name
+    reasons: Mapping[str, str] = field(repr=False, default_factory=dict)  # why rules and doubts mean what they say
 
     @property
     def english(self) -> CompiledGrammar:
@@ -55,18 +55,17 @@ def load_rules(folder: Path, product: Product) -> Rules:
         sources.setdefault(content.language, []).append((path, content))
     if _ENGLISH not in sources:
         raise LibraryError(f"{folder}: no file has 'language: en'; restore the English rules")
-    _refuse_twins([source for files in sources.values() for source in files])
+    every = [source for files in sources.values() for source in files]
+    _refuse_twins(every)
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
     version = _version(sources, languages, product)
-    files = [source for rows in sources.values() for source in rows]
     medicines = _medicines(sources[_ENGLISH])
-    return Rules(version, grammars, build_detector(languages), services, medicines, _reasons(files))
+    return Rules(version, grammars, build_detector(languages), services, medicines, _reasons(every))
 
 
 def _reasons(sources: Iterable[Source]) -> Mapping[str, str]:
-    rows = (row for _, content in sources for row in (*content.rules, *content.doubts))
-    return {row.name: reason for row in rows if (reason := getattr(row, "reason", ""))}
+    return {row.name: row.reason for _, content in sources for row in (*content.rules, *content.doubts)}
 
 
 def _refuse_twins(sources: Iterable[Source]) -> None:
