@@ -66,7 +66,9 @@ def export(
     since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Judged on this day or later.")] = None,
     json: AsJson = False,
 ) -> None:
-    """List the labels that specialists confirmed or refuted, one a line, to measure triage by: TSV with a header.
+    """List the labels that specialists confirmed or refuted, to measure triage by: TSV with a header.
+
+    A row holds the masked text that raised the label, the label, its rules, the verdict, its day, and the rules' version.
 
     Personal data is masked by rules, which can miss a name that is merely mentioned: read before you pass it on.
     """
