@@ -185,6 +185,8 @@ def _text(event: CaseEvent) -> str:
             return f"{body['text'] or ERASED}{' [deleted in Slack]' if body.get('deleted') else ''}"
         case "opened" | "raised" | "labelled":
             return f"{body['priority']}: {', '.join(body['labels'])}"
+        case "judged":
+            return f"{body['verdict']}: {body['label']}" + (f" ({', '.join(body['rules'])})" if body["rules"] else "")
         case "closed":
             return ": ".join(filter(None, (body["disposition"], body["note"])))
         case kind:

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from escalation.card_lines import CardContext, CardLine, earlier_versions, message_ids, pseudonym, thread
 from escalation.case import Case, Priority, Status, due_at
+from escalation.judging import Judgement, judgements, raised
 from escalation.redaction import redact
 from escalation.said import is_erased, revealed
 from escalation.store import MessageKey
@@ -22,6 +23,7 @@ ActionId = Literal[
     "case_reply",
     "case_note",
     "case_label",
+    "case_judge",
     "case_close",
     "case_reveal",
     "file_retry",
@@ -32,11 +34,16 @@ _LIKELY = 0.05  # confidence below which an entry is no suggestion but noise
 
 @dataclass(frozen=True, slots=True)
 class CardLabel:
-    """A label with the words that raised it."""
+    """A label with the words and the rules that raised it, and what specialists say of it.
+
+    `raised_in`: see `judging.Raised.event`.
+    """
 
     label: str
     evidence: tuple[str, ...]
     rules: tuple[str, ...]
+    raised_in: int = 0
+    judgement: Judgement | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +69,7 @@ class Card:
     """Everything a specialist needs to see of a case. No name, no handle; text is masked.
 
     `public`: the requester's messages stand where everybody can read them, so nothing is ever sent there.
+    `dropped`: labels that were judged and then taken off.
     `erased`: a closed case whose words were erased at the requester's request.
     `times`: of its suspected reports, the first to arrive first; none where the case holds no safety label (any more).
     `screened_again`: look-back screening found something on it.
@@ -91,6 +99,7 @@ class Card:
     actions: tuple[CardAction, ...]
     times: tuple[ReportTimes, ...] = ()
     screened_again: bool = False
+    dropped: tuple[CardLabel, ...] = ()
 
 
 def card(case: Case, context: CardContext) -> Card:
@@ -102,7 +111,8 @@ def card(case: Case, context: CardContext) -> Card:
         number=case.number,
         status=case.status,
         priority=case.priority,
-        labels=_labels(case, context),
+        labels=tuple(_label(case, label, context) for label in case.labels),
+        dropped=tuple(_label(case, each, context) for each in judgements(case.events) if each not in case.labels),
         audience=opened["audience"],
         country=opened["country"] or "unknown",
         channel=opened["channel"],
@@ -136,14 +146,12 @@ def _is_erased(case: Case, messages: Mapping[int, InboxRow]) -> bool:
     return case.status == "closed" and bool(rows) and all(is_erased(row) for row in rows)
 
 
-def _labels(case: Case, context: CardContext) -> tuple[CardLabel, ...]:
-    found = []
-    for label in case.labels:
-        raised = [each for each in case.evidence if each["label"] == label]
-        words = tuple(dict.fromkeys(word for each in raised if (word := _words(each, context))))
-        words = tuple(word for word in words if not any(word in other for other in words if other != word))
-        found.append(CardLabel(label, words, tuple(dict.fromkeys(each["rule"] for each in raised))))
-    return tuple(found)
+def _label(case: Case, label: str, context: CardContext) -> CardLabel:
+    found = raised(case.events, label)
+    words = dict.fromkeys(_words(each, context) for each in case.evidence if each["label"] == label)
+    # Not what stands within other words, either.
+    longest = tuple(word for word in words if word and not any(word in other for other in words if other != word))
+    return CardLabel(label, longest, found.rules, found.event, judgements(case.events).get(label))
 
 
 def _words(evidence: Mapping[str, Any], context: CardContext) -> str:

@@ -18,6 +18,7 @@ EventKind = Literal[
     "replied",
     "undelivered",
     "labelled",
+    "judged",
     "reminded",
     "revealed",
     "erasure",

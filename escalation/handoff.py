@@ -12,6 +12,7 @@ from escalation import store
 from escalation.answering import Answering
 from escalation.case import DISPOSITIONS, Case, Priority, due_at, is_suspected, joined, priority_of
 from escalation.case_steps import event_of, note_of, words_of
+from escalation.judging import JUDGED, LabelVerdict, judgements, raised
 from smi_bot import journal
 from smi_bot.assistant import OpenCase
 from smi_bot.attachments import set_state
@@ -203,6 +204,21 @@ class CaseHandoff(Answering):
         await self._record(tx, case_id, now, "labelled", actor, body)
         await self.tell_desk(tx, case_id, now)
 
+    async def judge(
+        self, tx: Transaction, case_id: int, actor: str, given: Sequence[LabelVerdict], now: datetime
+    ) -> None:
+        """Whether labels are right, in any specialist's judgement. Neither labels nor priority change by it."""
+        case = await self._unfinished(tx, case_id)
+        last = judgements(case.events)
+        for each in given:
+            found, before = raised(case.events, each.label), last.get(each.label)
+            _refuse_unknown(case, each, found.event)
+            if before is None or (before.holds, before.actor) != (each.verdict, actor):
+                body = {"label": each.label, "verdict": each.verdict, "rules": list(found.rules)}
+                await self._record(tx, case_id, now, "judged", actor, body)
+        if given:
+            await self.tell_desk(tx, case_id, now)
+
     async def close(
         self, tx: Transaction, case_id: int, actor: str, disposition: str, note: str, now: datetime
     ) -> None:
@@ -248,3 +264,13 @@ class CaseHandoff(Answering):
         await self._record(tx, case_id, now, "reminded", "bot", {"due": due.isoformat(), "owner": case.owner})
         await self.tell_desk(tx, case_id, now)
         return now + window
+
+
+def _refuse_unknown(case: Case, given: LabelVerdict, raised_in: int) -> None:
+    """Nothing is judged unseen: further words may have raised the label since it was shown."""
+    if given.verdict not in JUDGED:
+        raise NotAllowed("Confirm or refute a label.")
+    if given.label not in case.labels:
+        raise NotAllowed(f"{case.number} does not have this label any more.")
+    if given.raised_in != raised_in:
+        raise NotAllowed(f"More was written on {case.number} that raised this label. Look at it, then judge again.")

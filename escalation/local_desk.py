@@ -23,6 +23,7 @@ from escalation.card_lines import message_ids
 from escalation.cards import Card, card, unmasked
 from escalation.case import Priority
 from escalation.handoff import CaseHandoff
+from escalation.judging import LabelVerdict
 from escalation.times import compact, in_words
 from smi_bot.attachments import AttachmentRow
 from smi_bot.burst import inquiry_of
@@ -52,6 +53,9 @@ class _Form(BaseModel):
     event: int = 0
     file: _File = ""
     labels: list[str] = []
+    label: str = ""
+    verdict: str = ""
+    raised_in: int = 0
     disposition: str = ""
     note: UserText = ""
 
@@ -150,7 +154,7 @@ class LocalDesk:
         waiting = [card for card in cards if card.status == "open"]
         counts["urgent"] = sum(card.priority == "urgent" for card in waiting)
         counts["overdue"] = sum(card.overdue for card in waiting)
-        return {"cards": cards, "counts": counts}
+        return {"cards": cards, "counts": counts, "reasons": self._shelf.knowledge.rules.reasons}
 
     async def _cards(self, viewer: str) -> list[Card]:
         async with self._database.reading() as tx:
@@ -233,16 +237,26 @@ class LocalDesk:
                 await handoff.note(tx, case, actor, form.text, id, now)
             case "case_reply" | "reply":
                 await handoff.reply(tx, case, actor, form.text, id, now)
+            case "case_label" | "label":
+                await handoff.label(tx, case, actor, form.labels, now)
+            case "case_close" | "close":
+                await handoff.close(tx, case, actor, form.disposition, form.note, now)
+            case _:
+                await self._act_within(tx, press, case, actor, form)
+
+    async def _act_within(self, tx: Transaction, press: str, case: int, actor: str, form: _Form) -> None:
+        """Presses about one thing within a case."""
+        handoff, now = self._handoff, self._clock()
+        match press:
             case "note_send":
                 await handoff.send_note(tx, case, actor, form.event, now)
             case "reply_retry":
                 await handoff.retry(tx, case, actor, form.event, now)
             case "file_retry":
                 await handoff.fetch_again(tx, case, actor, form.file, now)
-            case "case_label" | "label":
-                await handoff.label(tx, case, actor, form.labels, now)
-            case "case_close" | "close":
-                await handoff.close(tx, case, actor, form.disposition, form.note, now)
+            case "label_judge":
+                given = LabelVerdict(form.label, form.verdict, form.raised_in)
+                await handoff.judge(tx, case, actor, (given,), now)
             case _:
                 raise NotAllowed("This desk does not know that button; load the page again.")
 

@@ -3,7 +3,7 @@
 A card is the same for everybody who sees it, so nothing here asks who looks.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from slack_sdk.models.blocks import (
@@ -42,7 +42,7 @@ from escalation.times import compact
 _FOLDED = 600  # characters of the first message on the card
 _HEAVIEST_FOLDED = 3000
 _HEAVIEST_LABELS = 3500
-#: Words shown of each label, and characters of each: as many as fit.
+#: Words and rules shown of each label, and characters of each: as many as fit.
 _EVIDENCE = ((6, 80), (3, 80), (2, 40), (1, 20), (0, 0))
 
 AUDIENCES: Mapping[str, str] = {"patient": "patient or caregiver", "hcp": "healthcare professional (self-attested)"}
@@ -67,6 +67,7 @@ def card_post(card: Card) -> Post:
         HeaderBlock(text=plain(f"{card.number} · {card.priority} · {card.status}")).to_dict(),
         *grouped(_facts(card)),
         *grouped(_labels(card.labels)),
+        *grouped(_dropped(card.dropped)),
         *grouped(_first_words(card)),
         *_suggestions(card),
         ActionsBlock(elements=list(_buttons(card))).to_dict(),
@@ -134,18 +135,43 @@ def _post(card: Card) -> Iterator[RichTextElement]:
 
 def _labels(labels: tuple[CardLabel, ...]) -> list[RichTextElement]:
     """The labels with as many of the words that raised them as fit."""
-    tried = ([_label(label, most, longest) for label in labels] for most, longest in _EVIDENCE)
+    tried: Iterator[list[RichTextElement]] = (
+        [line(*raised_by(label, most, longest), *_judged(label)) for label in labels] for most, longest in _EVIDENCE
+    )
     return next(
         (rows for rows in tried if weight([row.to_dict() for row in rows]) <= _HEAVIEST_LABELS),
         [line(bold(", ".join(plainly(label.label) for label in labels)))],
     )
 
 
-def _label(label: CardLabel, most: int, longest: int) -> RichTextElement:
-    seen = [words for words in label.evidence if is_seen(words)]
-    shown = ", ".join(f"“{inline(words, longest)}”" for words in seen[:most])
-    more = f" and {len(seen) - most} more" if shown and len(seen) > most else ""
-    return line(bold(plainly(label.label).capitalize()), f": {shown}{more}" if shown else "")
+def raised_by(label: CardLabel, most: int, longest: int) -> Iterator[RichTextElement]:
+    """A label, the words that raised it, and by which rules. A refuted one is struck through, and stays."""
+    is_refuted = label.judgement is not None and label.judgement.holds == "refuted"
+    yield Text(text=plainly(label.label).capitalize(), style={"bold": True} | ({"strike": True} if is_refuted else {}))
+    words = [f"“{inline(each, longest)}”" for each in label.evidence if is_seen(each)]
+    if words and most:
+        yield Text(text=f": {_some(words, most)}")
+    rules = [inline(each, longest) for each in label.rules]
+    if rules and most:
+        yield Text(text=" · rule ")
+        yield Text(text=_some(rules, most), style={"code": True})
+
+
+def _some(names: Sequence[str], most: int) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _judged(label: CardLabel) -> Iterator[str | RichTextElement]:
+    if label.judgement:
+        yield from (" · ", bold(label.judgement.verdict), " by ", person(label.judgement.actor))
+        yield "; raised again since" if label.judgement.is_outdated else ""
+
+
+def _dropped(labels: Sequence[CardLabel]) -> Iterator[RichTextElement]:
+    """Labels that were judged and then taken off."""
+    judged = [f"{plainly(each.label)} ({each.judgement.verdict})" for each in labels if each.judgement]
+    if judged:
+        yield line("Taken off: ", ", ".join(judged))
 
 
 def plainly(name: str) -> str:
@@ -204,6 +230,8 @@ def _buttons(card: Card) -> Iterator[ButtonElement]:
         yield _button(card, "case_label", "Change labels")
         yield _button(card, "case_release", "Release")
         yield _button(card, "case_close", "Close", style="danger")
+    if card.status != "closed" and card.labels:
+        yield _button(card, "case_judge", "Confirm or refute labels")
     yield _button(card, "case_reveal", "Show original text", confirm=_REVEAL)
 
 

@@ -116,6 +116,7 @@ def _news(told: _Told) -> str:
         "raised": f"raised to {told.priority} priority",
         "reported": "a further safety report",
         "undelivered": "a reply failed",
+        "judged": "a label was judged",
         "labelled": f"labels set, {told.priority} priority",
         "reminded": f"overdue, {told.priority} priority",
         "released": f"released, {told.priority} priority",
@@ -176,11 +177,13 @@ def _happened(told: _Told) -> Iterator[RichTextElement]:
 
 def _sentence(told: CardLine) -> tuple[str | RichTextElement, ...]:
     who, (first, _, rest) = person(told.author), inline(told.text, 300).partition(": ")
+    label, bracket, rules = rest.partition(" (")  # names of rules stay as they are
     sentences: Mapping[str, tuple[str | RichTextElement, ...]] = {
         "claimed": (who, " claimed the case."),
         "released": (who, " released the case.", *named(f" {inline(told.text, 200)}".rstrip())),
         "closed": (who, f" closed the case: {plainly(first)}."),
         "labelled": (who, f" set the labels: {plainly(rest)}; {first} priority."),
+        "judged": (who, f" {first} the label {plainly(label)}{bracket}{rules}."),
         "raised": (bold(f"Raised to {first} priority by a further message: {plainly(rest)}."),),
         "revealed": (who, " looked at the original text."),
     }

@@ -25,6 +25,7 @@ from escalation.slack_views import (
     Form,
     close_view,
     entry_view,
+    judge_view,
     label_view,
     read_state,
     reply_view,
@@ -110,6 +111,7 @@ class Listeners:
             "case_insert": self._entry_window,
             "entry_show": self._entry_window,
             "case_label": self._label_window,
+            "case_judge": self._judge_window,
             "case_close": self._close_window,
             "case_reveal": self._reveal_window,
         }
@@ -122,6 +124,7 @@ class Listeners:
             "reply_modal": self._presses.reply,
             "entry_modal": self._presses.answer,
             "label_modal": self._presses.label,
+            "judge_modal": self._presses.judge,
             "close_modal": self._presses.close,
         }
         for name, submission in submissions.items():
@@ -194,6 +197,9 @@ class Listeners:
 
     async def _label_window(self, case: int, actor: str, _: Body) -> View:
         return label_view(await self._presses.shown(case, actor, to_answer=False), _press_id())
+
+    async def _judge_window(self, case: int, actor: str, _: Body) -> View:
+        return judge_view(await self._presses.shown(case, actor), self._presses.reasons, _press_id())
 
     async def _close_window(self, case: int, actor: str, _: Body) -> View:
         return close_view(await self._presses.shown(case, actor, to_answer=False), _press_id())

@@ -77,6 +77,10 @@ class Presses:
         async with self._database.transaction() as tx:
             await self._handoff.label(tx, form.case, actor, form.labels, self._clock())
 
+    async def judge(self, form: Form, actor: str) -> None:
+        async with self._database.transaction() as tx:
+            await self._handoff.judge(tx, form.case, actor, form.verdicts, self._clock())
+
     async def close(self, form: Form, actor: str) -> None:
         async with self._database.transaction() as tx:
             await self._handoff.close(tx, form.case, actor, form.disposition, repair(form.note), self._clock())
@@ -113,6 +117,11 @@ class Presses:
             found = await store.case(tx, case)
             loaded = await context(tx, [found], self._shelf.library, self._windows, viewer, self._clock())
         return card(found, loaded)
+
+    @property
+    def reasons(self) -> Mapping[str, str]:
+        """Why the rules in force mean what they say, by name."""
+        return self._shelf.knowledge.rules.reasons
 
     async def preview(self, case: int, entry: str) -> Preview:
         """An approved answer as the requester of this case will read it. Raises NotApproved."""

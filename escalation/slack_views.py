@@ -11,6 +11,7 @@ from slack_sdk.models.blocks import (
     InputBlock,
     Option,
     PlainTextInputElement,
+    RadioButtonsElement,
     RichTextElement,
     StaticSelectElement,
 )
@@ -18,9 +19,10 @@ from slack_sdk.models.blocks import Block as SlackBlock
 from slack_sdk.models.blocks.basic_components import DispatchActionConfig
 from slack_sdk.models.views import View
 
-from escalation.cards import Card, CardSuggestion
+from escalation.cards import Card, CardLabel, CardSuggestion
 from escalation.case import DISPOSITIONS
-from escalation.slack_cards import AUDIENCES, suggestion_block
+from escalation.judging import JUDGED, LabelVerdict
+from escalation.slack_cards import AUDIENCES, raised_by, suggestion_block
 from escalation.slack_text import (
     Block,
     bold,
@@ -43,6 +45,7 @@ LONGEST_INPUT = 3000  # more cannot be typed into a window of Slack
 _MOST_BLOCKS = 90
 _HEAVIEST_VIEW = 200_000
 _MOST_OPTIONS = 100
+_MOST_SHOWN = 6  # words, and rules, of one label
 _LONGEST_OPTION = 75
 _LONGEST_VALUE = 150
 
@@ -61,6 +64,7 @@ class Preview(NamedTuple):
 class Form(NamedTuple):
     """What somebody entered in a window. `id` makes a second press of the same window do nothing.
 
+    `verdicts`: those that are other than what the window showed.
     `entry` and `version` are those of the text that was shown, whatever was searched for since; `audience` and
     `country` those of the requester for whom it was.
     """
@@ -73,6 +77,7 @@ class Form(NamedTuple):
     country: str | None = None
     reply: str = ""
     labels: tuple[str, ...] = ()
+    verdicts: tuple[LabelVerdict, ...] = ()
     disposition: str = ""
     note: str = ""
 
@@ -115,6 +120,17 @@ def label_view(card: Card, id: str = "") -> dict[str, Any]:
     hint = plain("The priority follows the labels.")
     blocks = [_of(InputBlock(block_id="labels", label=plain("Labels"), element=element, hint=hint))]
     return _modal("label_modal", "Labels", [*_case(card), *blocks], _metadata(card, id), submit="Save")
+
+
+def judge_view(card: Card, reasons: Mapping[str, str], id: str = "") -> dict[str, Any]:
+    """Each label with what raised it and why, and whether that is right. `reasons`: of rules, by name."""
+    labels = {each.label: each for each in card.labels}
+    blocks = [block for each in labels.values() for block in _judging(each, reasons)]
+    told = grouped([line(italic("Labels and priority stay as they are; Change labels changes them."))])
+    shown = {each.label: [_standing(each), each.raised_in] for each in labels.values()}
+    metadata = json.dumps({"case": card.case, "id": id, "shown": shown})
+    submit = "Save" if blocks else ""
+    return _modal("judge_modal", "Are the labels right?", [*_case(card), *blocks, *told], metadata, submit=submit)
 
 
 def close_view(card: Card, id: str = "") -> dict[str, Any]:
@@ -167,6 +183,21 @@ def _plainly(name: str) -> str:
 
 def _case(card: Card) -> Iterator[Block]:
     yield from grouped([line(bold(card.number), f" · {card.requester}")])
+
+
+def _judging(label: CardLabel, reasons: Mapping[str, str]) -> Iterator[Block]:
+    why = [line(italic(f"{rule}: {reasons[rule]}")) for rule in label.rules[:_MOST_SHOWN] if rule in reasons]
+    yield from grouped([line(*raised_by(label, _MOST_SHOWN, 80)), *why])
+    options: dict[str, Option] = {verdict: _option(verdict, verdict.capitalize()) for verdict in JUDGED}
+    element = RadioButtonsElement(
+        action_id=f"verdict_{label.label}", options=list(options.values()), initial_option=options.get(_standing(label))
+    )
+    named = plain(_plainly(label.label))
+    yield _of(InputBlock(block_id=f"judge_{label.label}", label=named, element=element, optional=True))
+
+
+def _standing(label: CardLabel) -> str:
+    return (label.judgement.holds if label.judgement else None) or ""
 
 
 def _recipient(card: Card, what: str) -> Iterator[RichTextElement]:
@@ -270,6 +301,7 @@ def read_state(view: Mapping[str, Any]) -> Form:
             country=kept.get("country"),
             reply=_typed(entered, "reply_text"),
             labels=_chosen(entered, "label_choice"),
+            verdicts=tuple(_verdicts(kept, entered)),
             disposition="".join(_chosen(entered, "close_disposition")),
             note=_typed(entered, "close_note"),
         )
@@ -285,3 +317,10 @@ def _chosen(entered: Mapping[str, Any], action: str) -> tuple[str, ...]:
     element = entered.get(action, {})
     options = element.get("selected_options") or [element.get("selected_option")]
     return tuple(option["value"] for option in options if option)
+
+
+def _verdicts(kept: Mapping[str, Any], entered: Mapping[str, Any]) -> Iterator[LabelVerdict]:
+    for label, (before, raised_in) in kept.get("shown", {}).items():
+        verdict = "".join(_chosen(entered, f"verdict_{label}"))
+        if verdict and verdict != before:
+            yield LabelVerdict(label, verdict, int(raised_in))

@@ -30,7 +30,7 @@ from smi_bot.matching import build_matcher
 from smi_bot.publishing import bundle_of, read_bundle
 from smi_bot.screening_commands import rescreen
 from smi_bot.settings import Settings, load_settings, unknown_settings
-from smi_bot.workbench import library_commands
+from smi_bot.workbench import library_commands, triage_commands
 from smi_bot.workbench.commands import Folder, settings_of
 
 log = structlog.get_logger()
@@ -39,6 +39,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Social Medic
 journal_app = typer.Typer(no_args_is_help=True, help="The append-only record.")
 app.add_typer(library_commands.library, name="library")
 app.add_typer(journal_app, name="journal")
+app.add_typer(triage_commands.triage, name="triage")
 slack_app = typer.Typer(no_args_is_help=True, help="The Slack app of the desk.")
 app.add_typer(slack_app, name="slack")
 app.command()(rescreen)

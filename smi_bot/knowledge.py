@@ -11,7 +11,7 @@ from smi_bot.library.library import REQUIRED_WORDINGS
 from smi_bot.matching import build_matcher
 from smi_bot.matching.gate import Cuts
 from smi_bot.settings import Settings
-from smi_bot.triage import load_rules
+from smi_bot.triage import Rules, load_rules
 
 log = structlog.get_logger()
 
@@ -34,12 +34,17 @@ def read_knowledge(settings: Settings, *, drafts: bool = False) -> Knowledge:
 
 def knowledge(library: Library, triage_folder: Path, flood_limit: int = 20, cuts: Cuts | None = None) -> Knowledge:
     """Only approved entries can be found. `triage_folder` holds the rules; `cuts`: calibrated before, on this library."""
-    if library.product is None:
-        raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
-    rules = load_rules(triage_folder, library.product)
+    rules = read_rules(library, triage_folder)
     entries = list(library.approved_entries().values())
     matcher = build_matcher(entries, library.product, medicines=sorted(rules.medicines), cuts=cuts)
     return Knowledge(library, rules, matcher, flood_limit)
+
+
+def read_rules(library: Library, triage_folder: Path) -> Rules:
+    """The rules of triage with this library's product in them. Raises LibraryError."""
+    if library.product is None:
+        raise LibraryError("product.yaml: is missing; add <product>/product.yaml to the library")
+    return load_rules(triage_folder, library.product)
 
 
 def refuse_unfit(library: Library, settings: Settings) -> None:

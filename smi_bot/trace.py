@@ -4,6 +4,9 @@ from typing import Any
 
 from smi_bot.decision import Answer, Clarify, Decision, Escalate, Relay, Service, Signal
 
+#: In the place of a rule, where no rule gave a label.
+GATE = "gate"
+
 
 def record(decision: Decision) -> dict[str, Any]:
     """The decision without any of the requester's words; equal decisions give equal records."""
@@ -38,7 +41,7 @@ def _labels(decision: Decision) -> list[dict[str, Any]]:
     if isinstance(decision, Escalate):
         raised = {signal["label"] for signal in signals}
         gate = [
-            {"label": label, "start": 0, "end": 0, "rule": "gate"} for label in decision.labels if label not in raised
+            {"label": label, "start": 0, "end": 0, "rule": GATE} for label in decision.labels if label not in raised
         ]
         return signals + gate
     return signals

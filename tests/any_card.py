@@ -10,6 +10,7 @@ from slack_cards import ANN, BOB, MARKUP, NOON, a_card, line
 from escalation.card_lines import CardFile, CardMessage
 from escalation.cards import CardLabel, CardSuggestion
 from escalation.case import EventKind
+from escalation.judging import JUDGED, Judgement, Raised
 from escalation.times import ReportTimes, TimeName
 from smi_bot.decision import PRECEDENCE
 
@@ -42,8 +43,17 @@ LINES = st.builds(
     said=st.lists(SAID, max_size=4).map(tuple), attachments=st.lists(FILES, max_size=4).map(tuple),
 )  # fmt: skip
 
+JUDGEMENTS = st.none() | st.builds(
+    Judgement, label=st.sampled_from(PRECEDENCE), verdict=st.sampled_from(JUDGED), actor=ACTORS, at=st.just(NOON),
+    raised=st.just(Raised()), is_outdated=st.booleans(),
+)  # fmt: skip
 LABELS = st.builds(
-    CardLabel, label=st.sampled_from(PRECEDENCE), evidence=st.lists(HOSTILE, max_size=9).map(tuple), rules=st.just(())
+    CardLabel, label=st.sampled_from(PRECEDENCE), evidence=st.lists(HOSTILE, max_size=9).map(tuple),
+    rules=st.lists(st.sampled_from(["gate", "own-symptom", "x" * 60]), max_size=9).map(tuple),
+    raised_in=st.integers(0, 10**9), judgement=JUDGEMENTS,
+)  # fmt: skip
+DROPPED = st.builds(
+    lambda label, said: CardLabel(label, (), ("own-symptom",), 2, said), st.sampled_from(PRECEDENCE), JUDGEMENTS
 )
 SUGGESTIONS = st.builds(CardSuggestion, entry=st.just("missed-dose"), title=HOSTILE, score=st.floats(0, 1))
 
@@ -74,6 +84,7 @@ CARDS = st.builds(
     reports=st.integers(0, 9),
     times=st.lists(TIMES, max_size=3).map(tuple),
     screened_again=st.booleans(),
+    dropped=st.lists(DROPPED, max_size=3).map(tuple),
 )
 
 

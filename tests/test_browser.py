@@ -161,6 +161,23 @@ async def test_a_note_is_sent_only_by_its_own_press(ann, rao):
     await expect(case.locator('[data-kind="noted"]')).to_contain_text("Internal, sent afterwards")
 
 
+async def test_a_label_is_refuted_by_keyboard_and_confirmed_by_mouse(ann, rao):
+    await says(ann, f"{RASH} and it burns")
+    case = card(rao, "and it burns")
+    label = case.locator('[data-label="adverse-event"]')
+    refute = label.get_by_role("button", name="Refute adverse event")
+    await refute.focus()
+    await rao.keyboard.press("Enter")
+    await expect(label.locator(".verdict")).to_contain_text("Refuted by Dr. Rao")
+    await expect(refute).to_have_attribute("aria-pressed", "true")
+    await expect(refute).to_be_focused()
+    await picture(rao, "desk-refuted")
+    await label.get_by_role("button", name="Confirm adverse event").click()
+    await expect(label.locator(".verdict")).to_contain_text("Confirmed by Dr. Rao")
+    await expect(rao.locator("#status")).to_contain_text("adverse event is confirmed")
+    await expect(refute).to_have_attribute("aria-pressed", "false")
+
+
 async def test_a_file_reaches_the_desk_and_can_be_downloaded(ann, rao):
     await ann.locator("#file").set_input_files({"name": "my rash.png", "mimeType": "image/png", "buffer": PNG})
     await expect(ann.locator('#tray li[data-state="ready"]')).to_contain_text("my rash.png")

@@ -8,7 +8,7 @@ from smi_bot.errors import Refused
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 PRESSES = ["claim", "release", "note", "reply", "note_send", "reply_retry", "label", "close", "preview", "reveal"]
-PRESSES += ["file_retry"]
+PRESSES += ["file_retry", "label_judge"]
 
 
 # --- who may come in

@@ -192,6 +192,61 @@ async def test_labels_of_a_specialist_replace_the_rules(rao, claimed):
     assert 'data-label="adverse-event"' not in card
 
 
+async def test_a_label_is_confirmed_or_refuted_by_anybody_and_the_last_word_stands_there(rao, lee, case):
+    shown = label_shown(await rao.card(case))
+    assert "<q>" in shown
+    assert "<code>own-symptom</code>" in shown
+    assert "<li><code>own-symptom</code> The writer tells of a complaint" in await rao.card(case)
+    await rao.does("label_judge", case, label="adverse-event", verdict="refuted", raised_in=raised_in(shown))
+    card = await lee.card(case)
+    assert 'data-judged="refuted"' in label_shown(card)
+    assert "Refuted by Dr. Rao, <time" in label_shown(card)
+    assert 'data-priority="high"' in card
+    assert "refuted: adverse-event (own-symptom" in card
+    await lee.does("label_judge", case, label="adverse-event", verdict="confirmed", raised_in=raised_in(shown))
+    shown = label_shown(await rao.card(case))
+    assert 'data-judged="confirmed"' in shown
+    assert "Confirmed by Dr. Lee" in shown
+
+
+async def test_a_judgement_on_words_that_were_not_shown_is_refused(ann, rao, claimed):
+    before = raised_in(label_shown(await rao.card(claimed)))
+    words = f"and since yesterday I vomit after each tablet of Zelvanta {uuid.uuid4().hex}"
+    await ann.says(words)
+    await rao.sees(words, case=claimed)
+    for body, message in (
+        ({"label": "adverse-event", "verdict": "refuted", "raised_in": before}, "More was written"),
+        ({"label": "off-label", "verdict": "refuted"}, "does not have this label any more"),
+        ({"label": "adverse-event", "verdict": "perhaps"}, "Confirm or refute a label."),
+        ({}, "Confirm or refute a label."),
+    ):
+        answer = await rao.presses("label_judge", claimed, **body)
+        assert answer.status_code == 409
+        assert message in answer.json()["message"]
+    assert "data-judged" not in await rao.card(claimed)
+
+
+async def test_a_refuted_label_that_is_taken_off_is_still_told_and_a_closed_case_has_no_buttons_to_judge(rao, claimed):
+    place = raised_in(label_shown(await rao.card(claimed)))
+    await rao.does("label_judge", claimed, label="adverse-event", verdict="refuted", raised_in=place)
+    await rao.does("label", claimed, labels=["human"])
+    card = await rao.card(claimed)
+    assert 'data-label="adverse-event"' not in card
+    assert 'data-dropped="adverse-event" data-judged="refuted"' in card
+    assert "label_judge" in card
+    await rao.does("close", claimed, disposition="spam")
+    assert "label_judge" not in await rao.card(claimed)
+
+
+def label_shown(card: str) -> str:
+    """The label of a rash, as a card shows it."""
+    return card.split('<li data-label="adverse-event"')[1].split("</li>", maxsplit=1)[0]
+
+
+def raised_in(shown: str) -> int:
+    return int(shown.split('data-raised="')[1].split('"', maxsplit=1)[0])
+
+
 async def test_a_reveal_shows_the_words_as_written_and_is_journalled(ann, rao, lee, app):
     number = await reported(ann, rao, f"My name is Ann Miller <b>, ann@example.com. {RASH}")
     revealed = (await lee.does("reveal", number))["text"]

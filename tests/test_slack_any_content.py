@@ -22,9 +22,9 @@ from smi_bot.text import repair
 NEWS = {
     *re.findall(
         r"\w+",
-        """a again and answered asked at bot case claim claimed closed delivered deletion failed for high in it its labels
-    looked new normal not note on open original overdue priority raised released reply requester sent set something
-    text the to trying unknown urgent waiting was way wrote yet could""",
+        """a again and answered asked at bot case claim claimed closed delivered deletion failed for further
+    high in it its judged label labels looked new normal not note on open original overdue priority raised released reply
+    report requester safety sent set something text the to trying unknown urgent waiting was way wrote yet could""",
     )
 }
 

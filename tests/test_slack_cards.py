@@ -31,7 +31,7 @@ def test_a_new_card_says_what_a_specialist_must_know():
     for fact in (
         "Requester 4F2A9C · healthcare professional (self-attested) · US · telegram · language en",
         "Nobody has claimed this yet. To be claimed by ",
-        "Adverse event: “a rash”\nHuman\n",
+        "Adverse event: “a rash” · rule r1\nHuman\n",
         "I got a rash after two weeks",
         "Previous case: SMI-3",
         "Safety reports in this case: 2",

@@ -9,6 +9,7 @@ import pytest_asyncio
 from fakes import Clock
 from serving import RASH
 from slack_api import SlackApi
+from slack_api_people import Person
 from slack_service import SlackService, slack_service
 
 from escalation.case import Case
@@ -92,6 +93,52 @@ async def test_a_claim_lapses_after_silence(tmp_path: Path, knowledge: Knowledge
         await desk.card(case, "Nobody has claimed this yet.")
         assert "case_claim" in card.buttons
         await desk.hears(case, "wording/specialist-left.en")
+
+
+# --- judging labels
+
+
+async def judges(desk: SlackService, case: Case, verdict: str, by: Person) -> None:
+    """Somebody opens the window and says whether the label of a rash is right."""
+    await desk.opens(await desk.card(case), "case_judge", by)
+    by.selects("verdict_adverse-event", verdict)
+    submitted = by.submits()
+    assert submitted
+    await submitted.comes_through()
+
+
+async def test_a_label_is_refuted_and_stands_there_as_refuted(desk: SlackService, case: Case) -> None:
+    card = await desk.claimed(case)
+    assert "Adverse event: “" in card.all_text
+    assert " · rule " in card.all_text
+    view = await desk.opens(card, "case_judge")
+    assert "own-symptom: The writer tells of a complaint" in view.all_text
+    desk.rao.selects("verdict_adverse-event", "refuted")
+    desk.rao.submits()
+    await desk.card(case, f"refuted by <@{desk.rao.id}>", f"{case.number} · high")
+    await desk.line(case, f"<@{desk.rao.id}> refuted the label adverse event (", "own-symptom")
+    stored = await kept(desk, case)
+    assert (stored.labels, stored.priority) == (case.labels, case.priority)
+    assert desk.told(stored) == desk.told(case), "the requester hears nothing of it"
+
+
+async def test_whoever_is_of_the_desk_may_judge_and_the_last_word_counts(desk: SlackService, case: Case) -> None:
+    await judges(desk, case, "refuted", desk.rao)
+    await judges(desk, case, "confirmed", desk.lee)
+    await desk.card(case, f"confirmed by <@{desk.lee.id}>")
+    said = [(e.actor, e.body["verdict"]) for e in (await kept(desk, case)).events if e.kind == "judged"]
+    assert said == [(f"slack:{desk.rao.id}", "refuted"), (f"slack:{desk.lee.id}", "confirmed")]
+
+
+async def test_a_window_that_was_open_while_more_was_written_judges_nothing(desk: SlackService, case: Case) -> None:
+    await desk.opens(await desk.card(case), "case_judge")
+    who = case.conversation.removeprefix("fake:")
+    await desk.asks("and now I vomit after each tablet of Zelvanta", who)
+    await desk.line(case, "and now I vomit")
+    desk.rao.selects("verdict_adverse-event", "refuted")
+    desk.rao.submits()
+    await desk.whisper(desk.rao, f"More was written on {case.number} that raised this label.")
+    assert [e.kind for e in (await kept(desk, case)).events].count("judged") == 0
 
 
 # --- replying by the window

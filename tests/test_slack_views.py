@@ -20,6 +20,7 @@ from escalation.slack_views import (
     Preview,
     close_view,
     entry_view,
+    judge_view,
     label_view,
     read_state,
     reply_view,
@@ -83,6 +84,7 @@ def test_windows_of_any_content_are_taken_by_slack(card, one, other):
     assert_takeable(entry_view(card, "p1", None, card.suggestions))
     assert_takeable(entry_view(card, "p1", Preview("missed-dose", one, 1, literal(repair(other)))))
     assert_takeable(label_view(card))
+    assert_takeable(judge_view(card, {"own-symptom": "It happened to them."}))
     assert_takeable(close_view(card))
     assert_takeable(reveal_view(card, one))
 
@@ -327,7 +329,8 @@ def test_a_window_that_is_none_of_ours_is_refused(view):
 
 
 def test_every_window_carries_its_case():
-    for view in (reply_view(MINE, "p"), entry_view(MINE, "p", None), label_view(MINE, "p"), close_view(MINE, "p")):
+    windows = (label_view(MINE, "p"), judge_view(MINE, {}, "p"), close_view(MINE, "p"))
+    for view in (reply_view(MINE, "p"), entry_view(MINE, "p", None), *windows):
         form = read_state(view)
         assert (form.case, form.id) == (12, "p")
 
@@ -337,11 +340,12 @@ def test_names_of_windows_are_stable():
         reply_view(MINE, ""),
         entry_view(MINE, "", None),
         label_view(MINE),
+        judge_view(MINE, {}),
         close_view(MINE),
         reveal_view(MINE, "x"),
     )
     names = [view["callback_id"] for view in views]
-    assert names == ["reply_modal", "entry_modal", "label_modal", "close_modal", "reveal_modal"]
+    assert names == ["reply_modal", "entry_modal", "label_modal", "judge_modal", "close_modal", "reveal_modal"]
 
 
 def test_a_window_never_names_an_owner_as_a_mention_would_alert_them():

@@ -5,13 +5,14 @@ import { board, cardOf } from "./page.js";
 /** Where the focus is, in words that survive a new board. */
 export function focusOf(focused) {
   if (!focused || !board.contains(focused) || focused === board) return null;
-  const { action, event, file, jump } = focused.dataset;
+  const { action, event, file, of, jump } = focused.dataset;
   return {
     element: focused,
     case: focused.closest(".card")?.dataset.case,
     action,
     event,
     file,
+    of,
     jump,
     fold: focused.tagName === "SUMMARY" ? focused.parentElement.dataset.fold : undefined,
     href: focused.getAttribute("href"),
@@ -24,7 +25,8 @@ export function restoreFocus(kept) {
   const within = card ?? board;
   const find = (selector) => within.querySelector(selector);
   const by = (name, value) => `[data-${name}="${CSS.escape(value)}"]`;
-  const which = ({ event, file }) => (event ? by("event", event) : file ? by("file", file) : "");
+  const which = ({ event, file, of }) =>
+    event ? by("event", event) : file ? by("file", file) : of ? by("of", of) : "";
   const again =
     (board.contains(kept.element) && kept.element) ||
     (kept.action && find(`${by("action", kept.action)}${which(kept)}:not(:disabled)`)) ||

@@ -61,6 +61,12 @@ const quick = {
     const { text } = await act(id, "reveal");
     reveal(text, card, button);
   },
+  async label_judge(id, number, card, button) {
+    const { label } = button.closest("[data-label]").dataset;
+    const { verdict, raised } = button.dataset;
+    await act(id, "label_judge", { label, verdict, raised_in: Number(raised) });
+    tell(`${number}: ${label.replaceAll("-", " ")} is ${verdict}.`);
+  },
   async reply_retry(id, number, card, button) {
     await act(id, "reply_retry", { event: Number(button.dataset.event) });
     tell(`${number}: it is being sent again.`);

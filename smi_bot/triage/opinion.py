@@ -22,6 +22,7 @@ from smi_bot.triage.grammar import Scan
 from smi_bot.triage.lexicon import Alphabet, plain
 
 RULE = "second-opinion"
+REASON = "No rule names it, but it reads like the reports that the second opinion learned from."
 _FILE = "opinion.json.gz"
 _LONGEST = 3  # words a term
 _APART = 4  # kinds of words so near count as a pair

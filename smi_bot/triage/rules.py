@@ -14,7 +14,7 @@ from smi_bot.triage.build import CompiledService, Source, build_grammar, build_s
 from smi_bot.triage.facts import product_words
 from smi_bot.triage.grammar import CompiledGrammar, Scan
 from smi_bot.triage.language import LanguageDetector, build_detector
-from smi_bot.triage.opinion import Clue, Opinion, clues_of, load_opinion
+from smi_bot.triage.opinion import REASON, RULE, Clue, Opinion, clues_of, load_opinion
 from smi_bot.triage.schema import Grammar, Languages, read_yaml
 
 _LANGUAGES = "languages.yaml"
@@ -38,6 +38,7 @@ class Rules:
     services: tuple[CompiledService, ...] = field(repr=False)
     opinion: Opinion = field(repr=False)
     medicines: frozenset[str] = field(repr=False, default=frozenset())  # other medicines, names of one word
+    reasons: Mapping[str, str] = field(repr=False, default_factory=dict)  # why rules and doubts mean what they say
 
     @property
     def english(self) -> CompiledGrammar:
@@ -56,13 +57,19 @@ def load_rules(folder: Path, product: Product) -> Rules:
         sources.setdefault(content.language, []).append((path, content))
     if _ENGLISH not in sources:
         raise LibraryError(f"{folder}: no file has 'language: en'; restore the English rules")
-    _refuse_twins([source for files in sources.values() for source in files])
+    every = [source for files in sources.values() for source in files]
+    _refuse_twins(every)
     grammars = {code: build_grammar(files, product) for code, files in sources.items()}
     services = build_services(sources[_ENGLISH], grammars[_ENGLISH])
     opinion = load_opinion()
     version = _version(sources, languages, product, opinion)
-    detector = build_detector(languages)
-    return Rules(version, grammars, detector, services, opinion, _medicines(sources[_ENGLISH]))
+    medicines = _medicines(sources[_ENGLISH])
+    return Rules(version, grammars, build_detector(languages), services, opinion, medicines, _reasons(every))
+
+
+def _reasons(sources: Iterable[Source]) -> Mapping[str, str]:
+    named = {row.name: row.reason for _, content in sources for row in (*content.rules, *content.doubts)}
+    return named | {RULE: REASON}
 
 
 def _refuse_twins(sources: Iterable[Source]) -> None:
