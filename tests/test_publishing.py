@@ -48,6 +48,12 @@ def stays(belongs: re.Match[str], gone: set[str]) -> str:
     return "belongs: unapproved" if belongs[1] in gone else belongs[0]
 
 
+@pytest.fixture(autouse=True)
+def _reading_has_its_turn(monkeypatch) -> None:
+    """Other tests run beside these: a reader that gives way to everybody would starve."""
+    monkeypatch.setattr("smi_bot.librarian._NICE", 0)
+
+
 @pytest.fixture(scope="module")
 def shipped_folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("shipped") / "responses"

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from copy import copy
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 
 import pytest
@@ -119,7 +120,8 @@ def test_other_rules_of_triage_are_a_change_of_labels_and_come_first(knowledge):
     silent = {language: copy(grammar) for language, grammar in knowledge.rules.grammars.items()}
     for grammar in silent.values():
         grammar.rules = ()
-    blind = replace(knowledge, rules=replace(knowledge.rules, grammars=silent))
+    mute = replace(knowledge.rules.opinion, suspect=inf, doubt=inf)
+    blind = replace(knowledge, rules=replace(knowledge.rules, grammars=silent, opinion=mute))
     questions = Questions(Counter([asked(FORGOT), asked(RASH)]))
     (change,) = trial(questions, knowledge, blind, TODAY).changed
     assert change.changes[0] == "triage label"
@@ -127,7 +129,7 @@ def test_other_rules_of_triage_are_a_change_of_labels_and_come_first(knowledge):
 
 
 def test_the_most_dangerous_changes_come_first_and_each_is_counted_as_often_as_it_was_asked(knowledge):
-    after = with_entry(with_entry(knowledge, "missed-dose"), "grapefruit", version=2)
+    after = with_entry(with_entry(knowledge, "missed-dose"), "grapefruit", version=9)
     questions = Questions(Counter({asked(GRAPEFRUIT): 5, asked(FORGOT): 3, asked(RASH): 2}), left_out=1)
     found = trial(questions, knowledge, after, TODAY)
     assert found.counts == {"no longer answered": 3, "answered in other words": 5}

@@ -31,7 +31,7 @@ def check(topic: Topic = None, library: Folder = None, json: AsJson = False, war
     if json:
         as_json(_report(found, [each.as_json() for each in shown]))
     else:
-        for line in (*shown, *(f"note: {note}" for note in found.notes)):
+        for line in (*shown, *(f"note: {note}" for note in found.notes if warnings)):
             typer.echo(str(line), err=True)
     raise typer.Exit(1 if found.errors else 0)
 
