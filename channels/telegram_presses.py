@@ -26,6 +26,8 @@ _ONCE = {
     "accept-notice",
     "delete-confirm",
     "delete-cancel",
+    "follow-up",
+    "follow-up-end",
 }
 STALE = Action(verb="stale")
 #: What we let buttons carry. An app can be made to send anything else, NULs and lone surrogates too: no database takes

@@ -20,7 +20,14 @@ def service_intent(reading: Reading, rules: Rules) -> ServiceKind | None:
     if len(reading.folded) > _LONGEST:
         return None
     encoded = rules.english.encoder.encode(reading)
-    return next((s.kind for s in rules.services if _meant(s, encoded, rules.english.marks)), None)
+    meant = (s.kind for s in rules.services if s.kind != "declined" and _meant(s, encoded, rules.english.marks))
+    return next(meant, None)
+
+
+def declines(reading: Reading, rules: Rules) -> bool:
+    """Whether the message as a whole says no to being asked: "no thank you", "nein danke"."""
+    encoded = rules.english.encoder.encode(reading)
+    return any(s.kind == "declined" and _meant(s, encoded, rules.english.marks) for s in rules.services)
 
 
 def _nothing_shown(reading: Reading, rules: Rules) -> bool:
