@@ -56,6 +56,7 @@ async def press(
         conversation=conversation,
         sent_at=now,
         is_dated=False,  # Telegram does not say when a button was pressed
+        text="" if known else query.data or "",  # no button of ours, so words perhaps: they are read for safety
         action=action,
         prompted_by=_prompted_by(action),
         locale=locale_of(query.from_user),

@@ -28,7 +28,7 @@ from smi_bot.inquiry import Action, Conversation, Questions
 from smi_bot.library import Library
 from smi_bot.matching import Matcher, match
 from smi_bot.questions import VERBS, pressed, told
-from smi_bot.service import declines, service_intent
+from smi_bot.service import service_intent
 from smi_bot.text import Reading, read
 from smi_bot.triage import Rules, triage
 
@@ -149,8 +149,8 @@ def _followed_up(
     grounds = replace(grounds, reason=f"button: {action.verb}")
     is_held = case is not None and case.owner is not None
     followed = pressed(action, case.id, case.questions, grounds, held=is_held) if case is not None else None
-    if followed is not None and not followed.late:
-        return followed
+    if followed is not None and case is not None and followed.answers == case.questions.waiting:
+        return followed  # the next step, or the first
     if conversation.recent > knowledge.flood_limit:
         return _slowed(conversation, grounds)
     if followed is None and is_held:
@@ -163,7 +163,7 @@ def _asked(usual: Decision, reading: Reading, case: OpenCase, knowledge: Knowled
     if case.questions.waiting is None:
         return usual
     labels = _labels(usual.grounds.triage)
-    is_refusal = set(labels) <= {"language"} and declines(reading, knowledge.rules)
+    is_refusal = set(labels) <= {"language"} and service_intent(reading, knowledge.rules, asked=True) == "declined"
     if isinstance(usual, Answer | Service) and not is_refusal:
         return usual
     grounds = replace(usual.grounds, reason="answers a question about a report")

@@ -8,7 +8,7 @@ from smi_bot import conversations
 from smi_bot.assistant import OpenCase
 from smi_bot.burst import Burst
 from smi_bot.database import Transaction
-from smi_bot.decision import Decision, FollowUp
+from smi_bot.decision import Decision, FollowUp, Service
 from smi_bot.inquiry import Given, Question, Questions
 
 #: How long a question waits: whoever comes back later has something else to say.
@@ -30,7 +30,8 @@ def next_question(decision: Decision, questions: Questions) -> Next | None:
     if isinstance(decision, FollowUp):
         is_changed = not decision.late and (decision.asks is not None or waits is not None)
         return Next(decision.asks, decision.language) if is_changed else None
-    return Next(None, language) if waits is not None else None
+    is_nothing = isinstance(decision, Service) and decision.kind in ("stale", "slow-down")
+    return Next(None, language) if waits is not None and not is_nothing else None
 
 
 async def as_seen(tx: Transaction, case: OpenCase, burst: Burst, now: datetime) -> OpenCase:

@@ -52,7 +52,8 @@ def pressed(action: Action, case: int, questions: Questions, grounds: Grounds, *
 def _begun(case: int, language: str, questions: Questions, grounds: Grounds, *, held: bool) -> FollowUp | None:
     if questions.asked or held:
         return None
-    return FollowUp(case, None, None, QUESTIONS[0], language or "en", (), grounds)
+    known = language if len(language) == 2 and language.isascii() and language.isalpha() else "en"
+    return FollowUp(case, None, None, QUESTIONS[0], known, (), grounds)
 
 
 def _chosen(

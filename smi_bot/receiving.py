@@ -184,8 +184,11 @@ class Assistant:
         return None
 
     def _tells_something(self, burst: Burst) -> bool:
-        """Behind /start stands the word of a link, or whatever somebody typed there."""
+        """Behind /start stands the word of a link, or whatever somebody typed there; a forged button carries words."""
         _, _, word = burst.last.text.partition(" ")
+        if burst.action is not None and burst.action.verb == "stale":
+            found = triage_burst((burst.last.text,), self._shelf.knowledge.rules)
+            return any(signal.label in SAFETY for signal in found.signals)
         return bool(word and triage_burst((word,), self._shelf.knowledge.rules).signals)
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:
