@@ -31,6 +31,7 @@ from smi_bot.questions import VERBS, pressed, told
 from smi_bot.service import service_intent
 from smi_bot.text import Reading, read
 from smi_bot.triage import Rules, triage
+from smi_bot.triage.opinion import RULE as SECOND_OPINION
 
 #: Characters. A longer message is triaged whole, but nobody's question is that long: a person reads it.
 OVER_LONG = 4000
@@ -162,7 +163,9 @@ def _asked(usual: Decision, reading: Reading, case: OpenCase, knowledge: Knowled
     """While a question about a report waits, words answer it, unless they are a courtesy or surely ask something."""
     if case.questions.waiting is None:
         return usual
-    labels = _labels(usual.grounds.triage)
+    # A mere suspicion of what the case is about already is none of a further report: we asked for these words.
+    suspected = (s for s in usual.grounds.triage.signals if s.rule != SECOND_OPINION or s.label not in case.labels)
+    labels = tuple(dict.fromkeys(signal.label for signal in suspected))
     is_refusal = set(labels) <= {"language"} and service_intent(reading, knowledge.rules, asked=True) == "declined"
     if isinstance(usual, Answer | Service) and not is_refusal:
         return usual
