@@ -26,6 +26,8 @@ _ONCE = {
     "accept-notice",
     "delete-confirm",
     "delete-cancel",
+    "follow-up",
+    "follow-up-end",
 }
 STALE = Action(verb="stale")
 #: What we let buttons carry. An app can be made to send anything else, NULs and lone surrogates too: no database takes
@@ -54,6 +56,7 @@ async def press(
         conversation=conversation,
         sent_at=now,
         is_dated=False,  # Telegram does not say when a button was pressed
+        text="" if known else query.data or "",  # no button of ours, so words perhaps: they are read for safety
         action=action,
         prompted_by=_prompted_by(action),
         locale=locale_of(query.from_user),

@@ -96,10 +96,17 @@ def unreadable(raw: Mapping[str, Any], update_id: int, us_id: int, now: datetime
 
 
 def _is_silent(update: Update, message: Message) -> bool:
-    """Service messages, and the positions of somebody who shares where they walk."""
-    return bool(filters.StatusUpdate.ALL.check_update(update)) or (
-        message.edit_date is not None and message.location is not None
-    )
+    """Service messages without words, and the positions of somebody who shares where they walk."""
+    is_notice = bool(filters.StatusUpdate.ALL.check_update(update)) and not _noticed(message)
+    return is_notice or (message.edit_date is not None and message.location is not None)
+
+
+def _noticed(message: Message) -> list[str]:
+    """What somebody typed into a list, a poll or the name of a topic: the platform tells of it by a notice."""
+    words = [task.text for task in message.checklist_tasks_added.tasks] if message.checklist_tasks_added else []
+    words += [message.poll_option_added.option_text] if message.poll_option_added else []
+    topics = (message.forum_topic_created, message.forum_topic_edited)
+    return words + [topic.name for topic in topics if topic is not None and topic.name]
 
 
 def _inquiry(update: Update, message: Message, us: User) -> Inquiry:
@@ -144,6 +151,7 @@ def _words(message: Message) -> str:
         words += [message.poll.question, *(option.text for option in message.poll.options)]
     if message.checklist:
         words += [message.checklist.title, *(task.text for task in message.checklist.tasks)]
+    words += _noticed(message)
     if message.sticker:
         words.append(message.sticker.emoji)
     if message.dice:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from escalation.answering import reply_key
+from escalation.answers import remark
 from escalation.case import Case, CaseEvent, EventAudience, Priority
 from escalation.redaction import redact
 from escalation.said import ERASED, is_erased, masked, shortened
@@ -106,7 +107,8 @@ def thread(case: Case, context: CardContext, *, mine: bool) -> tuple[CardLine, .
     """The case's events and, between them, what the bot told the requester by itself from a day before."""
     since = case.opened_at - _BEFORE
     until = next((event.at for event in case.events if event.kind == "closed"), context.now)
-    lines = [_line(event, case, context, mine=mine) for event in case.events]
+    # What was asked about the report stands with its answer.
+    lines = [_line(event, case, context, mine=mine) for event in case.events if event.kind != "asked"]
     lines += [line for line in _told(case, context) if since <= line.at <= until]
     return tuple(sorted(lines, key=lambda line: line.at))  # stable: at one moment, in the order of the events
 
@@ -152,7 +154,7 @@ def _line(event: CaseEvent, case: Case, context: CardContext, *, mine: bool) -> 
         kind=event.kind,
         author=pseudonym(case.conversation) if event.actor == "requester" else event.actor,
         audience=event.audience,
-        text=_found_later(event, context) or _text(event),
+        text=remark(event.body) or _found_later(event, context) or _text(event),
         state=state,
         trouble=trouble,
         said=_messages(event, case, context),
@@ -225,7 +227,10 @@ def _web_address(link: str) -> str:
 
 def _messages(event: CaseEvent, case: Case, context: CardContext) -> tuple[CardMessage, ...]:
     country = case.events[0].body["country"]
-    return tuple(_message(row, country, context) for row in _rows(event, context))
+    rows = _rows(event, context)
+    if "answers" in event.body:  # the line says which button was pressed
+        rows = [row for row in rows if not row.payload.get("action")]
+    return tuple(_message(row, country, context) for row in rows)
 
 
 def _message(row: InboxRow, country: str | None, context: CardContext) -> CardMessage:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from escalation.answers import CardAnswer, answers
 from escalation.card_lines import CardContext, CardLine, earlier_versions, message_ids, pseudonym, thread
 from escalation.case import Case, Priority, Status, due_at
 from escalation.judging import Judgement, judgements, raised
@@ -73,6 +74,7 @@ class Card:
     `erased`: a closed case whose words were erased at the requester's request.
     `times`: of its suspected reports, the first to arrive first; none where the case holds no safety label (any more).
     `screened_again`: look-back screening found something on it.
+    `answers`: to the questions about the report that a requester may answer.
     """
 
     case: int
@@ -100,6 +102,7 @@ class Card:
     times: tuple[ReportTimes, ...] = ()
     screened_again: bool = False
     dropped: tuple[CardLabel, ...] = ()
+    answers: tuple[CardAnswer, ...] = ()
 
 
 def card(case: Case, context: CardContext) -> Card:
@@ -132,6 +135,7 @@ def card(case: Case, context: CardContext) -> Card:
         actions=_actions(case, mine=mine),
         times=() if SAFETY.isdisjoint(case.labels) else reports(case.events, context.messages),
         screened_again=any("screening" in event.body for event in case.events),
+        answers=answers(case, context.messages),
     )
 
 

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from smi_bot.decision import PRECEDENCE, SAFETY, URGENT, Label
+from smi_bot.inquiry import Given, Questions
 
 EventKind = Literal[
     "opened",
@@ -22,6 +23,7 @@ EventKind = Literal[
     "reminded",
     "revealed",
     "erasure",
+    "asked",
     "closed",
 ]
 #: Who may see an event. `requester`: it is part of what they said or were told. Everything else stays inside.
@@ -69,6 +71,7 @@ class Case:
     answered: bool = False
     reminders: int = 0
     evidence: tuple[Mapping[str, Any], ...] = field(default=())
+    questions: Questions = field(default_factory=Questions)
 
     @property
     def number(self) -> str:
@@ -136,6 +139,25 @@ def fold(id: int, conversation: str, previous: int | None, events: Sequence[Case
         answered=any(event.kind == "replied" for event in events),
         reminders=sum(event.kind == "reminded" for event in events),
         evidence=tuple(evidence),
+        questions=_questions(events),
+    )
+
+
+def _questions(events: Sequence[CaseEvent]) -> Questions:
+    """Where the questions about its report stand. A specialist who claims it asks what is left to ask."""
+    asked = [event for event in events if event.kind == "asked"]
+    if not asked:
+        return Questions()
+    given = (event for event in events if event.kind == "message" and "answers" in event.body)
+    last = max(event.id for event in events if event.kind in ("asked", "claimed", "closed"))
+    return Questions(
+        asked=tuple(dict.fromkeys(event.body["question"] for event in asked if event.body["question"])),
+        waiting=asked[-1].body["question"] if asked[-1].id == last else None,
+        since=asked[-1].at,
+        language=asked[-1].body["language"],
+        given=tuple(
+            Given(question=e.body["answers"], answer=e.body["answer"], messages=e.body["messages"]) for e in given
+        ),
     )
 
 
@@ -157,7 +179,8 @@ def joined(case: Case, labels: Sequence[Label], *, is_news: bool = True) -> tupl
     """Labels and priority of a case that another message joins.
 
     A further safety report lifts a case that nobody has claimed by one step: somebody is getting worse while
-    nobody looks. Not so where it is no news (`is_news`), but came in long ago and is only read better now.
+    nobody looks. Not so where it is no news (`is_news`): it came in long ago and is only read better now, or it
+    answers a question of ours about the report.
     """
     together = tuple(sorted({*case.labels, *labels}, key=PRECEDENCE.index))
     steps = [STEPS.index(case.priority), STEPS.index(priority_of(together))]

@@ -20,7 +20,7 @@ from smi_bot.database import Transaction
 from smi_bot.decision import PRECEDENCE, SAFETY, Label
 from smi_bot.durable.timers import set_timer
 from smi_bot.errors import NotAllowed
-from smi_bot.inquiry import Action, Choice, WordingPart
+from smi_bot.inquiry import Action, Choice, Question, WordingPart
 from smi_bot.receiving import Kept, Referral
 
 _HELPED = (Choice(action=Action(verb="helpful")), Choice(action=Action(verb="not-helpful")))
@@ -42,7 +42,11 @@ class CaseHandoff(Answering):
         case = await store.latest_case(tx, conversation)
         if case is None or case.status == "closed":
             return None
-        return OpenCase(case.id, case.owner, case.labels)
+        return OpenCase(case.id, case.owner, case.labels, case.questions)
+
+    async def ask(self, tx: Transaction, case: int, question: Question | None, language: str, now: datetime) -> None:
+        """Which question awaits an answer from now on; no desk needs to be told before it comes."""
+        await self._record(tx, case, now, "asked", "bot", {"question": question, "language": language})
 
     async def refer(self, tx: Transaction, referral: Referral, case: OpenCase | None, now: datetime) -> int:
         """Opens a case or adds to the open one; sets the timer and tells the desk."""
@@ -76,7 +80,9 @@ class CaseHandoff(Answering):
         return case_id
 
     async def _join(self, tx: Transaction, case: Case, referral: Referral, now: datetime) -> None:
-        labels, priority = joined(case, referral.labels, is_news=referral.screening is None)
+        # What we asked for tells more of the same report.
+        is_news = referral.screening is None and referral.answers is None
+        labels, priority = joined(case, referral.labels, is_news=is_news)
         await self._add_message(tx, case.id, referral, now)
         if (labels, priority) != (case.labels, case.priority):
             body = {"labels": list(labels), "priority": priority}
@@ -94,8 +100,10 @@ class CaseHandoff(Answering):
             "link": referral.link,
         }
         kept = {"messages": body["messages"]}
-        if referral.screening is not None:
-            body["screening"] = kept["screening"] = referral.screening
+        more = {"screening": referral.screening, "answers": referral.answers, "answer": referral.answer}
+        for key, value in more.items():
+            if value is not None:
+                body[key] = kept[key] = value
         event = await store.add_event(tx, case_id, now, "message", "requester", body, "requester")
         journal.note(tx, now, "case", str(case_id), event=event, what="message", actor="requester", **kept)
         if not SAFETY.isdisjoint(referral.labels):

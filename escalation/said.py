@@ -53,5 +53,6 @@ def _written(row: InboxRow) -> str:
 
 def _in_words(inquiry: Inquiry, text: str) -> str:
     if inquiry.action:
-        return f"[pressed: {inquiry.action.verb} {inquiry.action.value}]".replace(" ]", "]")
+        carried = f" {text}" if inquiry.action.verb == "stale" else ""
+        return f"[pressed: {inquiry.action.verb} {inquiry.action.value}]".replace(" ]", "]") + carried.rstrip()
     return f"{_SIGNS[inquiry.shared]} {text}".rstrip() if inquiry.shared else text

@@ -95,6 +95,8 @@ def _facts(card: Card) -> Iterator[RichTextElement]:
         yield line(bold("Found by look-back screening. "), "The requester was told nothing of it.")
     if card.times:
         yield line(compact(card.times[0]))
+    for each in card.answers:
+        yield line(bold(each.question), f" {inline(each.answer, 200)}")
     if card.previous:
         yield line(f"Previous case: {card.previous}")
     if card.reports > 1:

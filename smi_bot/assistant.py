@@ -4,7 +4,7 @@ Emergency first, then whatever a person must see, then service texts, then the l
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from smi_bot.decision import (
@@ -15,6 +15,7 @@ from smi_bot.decision import (
     Clarify,
     Decision,
     Escalate,
+    FollowUp,
     Grounds,
     Label,
     Match,
@@ -23,12 +24,14 @@ from smi_bot.decision import (
     Signal,
     Triage,
 )
-from smi_bot.inquiry import Action, Conversation
+from smi_bot.inquiry import Action, Conversation, Questions
 from smi_bot.library import Library
 from smi_bot.matching import Matcher, match
+from smi_bot.questions import VERBS, pressed, told
 from smi_bot.service import service_intent
 from smi_bot.text import Reading, read
 from smi_bot.triage import Rules, triage
+from smi_bot.triage.opinion import RULE as SECOND_OPINION
 
 #: Characters. A longer message is triaged whole, but nobody's question is that long: a person reads it.
 OVER_LONG = 4000
@@ -81,6 +84,7 @@ class OpenCase:
     id: int
     owner: str | None = None
     labels: tuple[Label, ...] = ()
+    questions: Questions = field(default_factory=Questions)
 
 
 def decide(
@@ -92,16 +96,21 @@ def decide(
     grounds = Grounds(triage=found)
     if conversation.public:
         return _public(found, grounds)
-    held = case is not None and case.owner is not None
-    if held:
-        return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
     action = message.action or command(message.text)
-    if action is not None and not found.signals:
+    is_press = action is not None and not found.signals
+    if is_press and action is not None and action.verb in VERBS:
+        return _followed_up(action, conversation, case, knowledge, grounds)
+    if case is not None and case.owner is not None:
+        return Relay(_labels(found), replace(grounds, reason="a specialist holds the case"))
+    if is_press and action is not None:
         return _pressed(action, conversation, knowledge, grounds, today)
     grounds = replace(grounds, match=_match(reading, conversation, knowledge.library, knowledge.matcher, today))
-    if found.signals:
-        return _escalate(found, grounds, f"triage: {found.leading}")
-    return _ordinary(message, reading, conversation, knowledge, grounds)
+    usual = (
+        _escalate(found, grounds, f"triage: {found.leading}")
+        if found.signals
+        else _ordinary(message, reading, conversation, knowledge, grounds)
+    )
+    return usual if case is None else _asked(usual, reading, case, knowledge)
 
 
 def _public(found: Triage, grounds: Grounds) -> Decision:
@@ -132,6 +141,36 @@ def _ordinary(
     if not knowledge.library.serves(conversation.country):
         return _unapproved(grounds, "country-not-served")
     return _matched(grounds, is_chatter=intent == "chatter")
+
+
+def _followed_up(
+    action: Action, conversation: Conversation, case: OpenCase | None, knowledge: Knowledge, grounds: Grounds
+) -> FollowUp | Relay | Service:
+    """A button of the questions about a report: whatever it may be pressed for, a flood of presses is answered once."""
+    grounds = replace(grounds, reason=f"button: {action.verb}")
+    is_held = case is not None and case.owner is not None
+    followed = pressed(action, case.id, case.questions, grounds, held=is_held) if case is not None else None
+    if followed is not None and case is not None and followed.answers == case.questions.waiting:
+        return followed  # the next step, or the first
+    if conversation.recent > knowledge.flood_limit:
+        return _slowed(conversation, grounds)
+    if followed is None and is_held:
+        return Relay((), replace(grounds, reason="a specialist holds the case"))
+    return followed or Service("stale", grounds)
+
+
+def _asked(usual: Decision, reading: Reading, case: OpenCase, knowledge: Knowledge) -> Decision:
+    """While a question about a report waits, words answer it, unless they are a courtesy or surely ask something."""
+    if case.questions.waiting is None:
+        return usual
+    # A mere suspicion of what the case is about already is none of a further report: we asked for these words.
+    suspected = (s for s in usual.grounds.triage.signals if s.rule != SECOND_OPINION or s.label not in case.labels)
+    labels = tuple(dict.fromkeys(signal.label for signal in suspected))
+    is_refusal = set(labels) <= {"language"} and service_intent(reading, knowledge.rules, asked=True) == "declined"
+    if isinstance(usual, Answer | Service) and not is_refusal:
+        return usual
+    grounds = replace(usual.grounds, reason="answers a question about a report")
+    return told(case.id, case.questions, labels, grounds, declines=is_refusal)
 
 
 def _slowed(conversation: Conversation, grounds: Grounds) -> Service:

@@ -9,8 +9,9 @@ import sqlalchemy as sa
 from sqlmodel import Field, SQLModel, col
 
 from smi_bot.database import Instant, Transaction
+from smi_bot.durable.outbox import post
 from smi_bot.errors import SmiError
-from smi_bot.inquiry import Attachment
+from smi_bot.inquiry import Attachment, Inquiry
 from smi_bot.text import repair
 
 #: What a file begins with, by media type: the declared type of an upload proves nothing.
@@ -87,6 +88,22 @@ async def expect(tx: Transaction, conversation: str, attachment: Attachment, now
     known = attachment.model_dump(exclude={"source"})
     tx.add(AttachmentRow(**known, conversation=conversation, created_at=now, state="pending"))
     return True
+
+
+async def expect_files(tx: Transaction, inquiries: Sequence[Inquiry], now: datetime) -> None:
+    """Files that are still with the platform are fetched by the outbox; the decision does not wait for them."""
+    for inquiry in inquiries:
+        for attachment in inquiry.attachments:
+            if attachment.source and await expect(tx, inquiry.conversation, attachment, now):
+                payload = {
+                    "attachment": attachment.model_dump(),
+                    "conversation": inquiry.conversation,
+                    "channel": inquiry.channel,
+                    "public": inquiry.public is not None,
+                    "language": inquiry.locale or "en",
+                }
+                key = f"fetch:{attachment.id}"
+                await post(tx, now, key=key, lane=key, way="fetch", payload=payload)
 
 
 async def arrived(tx: Transaction, id: str, content: bytes, media_type: str) -> None:

@@ -1,7 +1,9 @@
-"""The words the modules share: signals, matches and the five decisions. Plain frozen values, no behaviour."""
+"""The words the modules share: signals, matches and the six decisions. Plain frozen values, no behaviour."""
 
 from dataclasses import dataclass, field
 from typing import Literal, get_args
+
+from smi_bot.inquiry import Answered, Question
 
 #: In the order of PRECEDENCE.
 Label = Literal[
@@ -77,8 +79,19 @@ class Match:
     candidates: tuple[Candidate, ...] = ()
 
 
+#: `declined` ("no thank you") means something only while a question of ours waits.
 ServiceKind = Literal[
-    "greeting", "thanks", "identity", "help", "empty", "chatter", "slow-down", "action", "public-post"
+    "greeting",
+    "thanks",
+    "identity",
+    "help",
+    "empty",
+    "chatter",
+    "slow-down",
+    "action",
+    "public-post",
+    "declined",
+    "stale",
 ]
 
 
@@ -138,4 +151,22 @@ class Relay:
     grounds: Grounds
 
 
-Decision = Answer | Clarify | Escalate | Service | Relay
+@dataclass(frozen=True, slots=True)
+class FollowUp:
+    """An answer to one of the questions about a report: onto the case, then the next question.
+
+    `answers`: which one, None where the requester only wants to be asked. `asks`: what is asked next, in `language`.
+    `late`: what waits goes on waiting, and nothing is said: an earlier answer was changed, or a specialist is there.
+    """
+
+    case: int
+    answers: Question | None
+    answer: Answered | None
+    asks: Question | None
+    language: str
+    labels: tuple[Label, ...]
+    grounds: Grounds
+    late: bool = False
+
+
+Decision = Answer | Clarify | Escalate | Service | Relay | FollowUp

@@ -12,6 +12,12 @@ Audience = Literal["patient", "hcp"]
 #: Unsolicited requests are treated differently by regulators from prompted ones (FDA draft guidance, December 2011).
 PromptedBy = Literal["nothing", "menu", "suggestion"]
 
+#: The questions about a report, in their order. They ask for three of the four minimum criteria of a report that a
+#: requester can tell (ICH E2D): a patient, a suspect product, a reporter who can be reached. Nothing else is asked.
+Question = Literal["patient", "product", "contact"]
+#: `words`: in the requester's own; `declined`: no more questions.
+Answered = Literal["yes", "no", "words", "declined"]
+
 UserText = Annotated[str, AfterValidator(repair)]
 #: What a button may carry: names of ours only, so that no words of a person reach the journal through a press.
 ButtonText = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.\-]{0,64}$")]
@@ -64,6 +70,10 @@ class Action(_Value):
         "delete-cancel",
         "stale",
         "private-chat",
+        "follow-up",
+        "follow-up-yes",
+        "follow-up-no",
+        "follow-up-end",
     ]
     value: ButtonText = ""
     reply: ButtonText = ""
@@ -129,6 +139,29 @@ class Conversation(_Value):
     recent: int = 0  # messages in the last minute, this burst included
     slowed: bool = False  # the brake was announced within the last minute
     public: bool = False  # somebody's posts where everybody can read them: never answered there
+
+
+class Given(_Value):
+    """An answer to a question about a report. `messages`: the inbound messages that gave it."""
+
+    question: Question
+    answer: Answered
+    messages: tuple[int, ...] = ()
+
+
+class Questions(_Value):
+    """Where the questions about the report of a case stand.
+
+    `waiting`: the one that awaits an answer since `since`, asked in `language`. `corrects`: what is read now was
+    changed by its author, and answered `waiting` before.
+    """
+
+    asked: tuple[Question, ...] = ()
+    waiting: Question | None = None
+    since: datetime | None = None
+    language: str = "en"
+    given: tuple[Given, ...] = ()
+    corrects: bool = False
 
 
 class EntryPart(_Value):

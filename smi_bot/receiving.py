@@ -4,8 +4,6 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import cache
-from importlib.metadata import version
 from typing import NamedTuple, Protocol
 
 from smi_bot import attachments, conversations, journal
@@ -21,6 +19,7 @@ from smi_bot.decision import (
     Clarify,
     Decision,
     Escalate,
+    FollowUp,
     Grounds,
     Label,
     Relay,
@@ -30,18 +29,30 @@ from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.outbox import post
 from smi_bot.durable.rows import InboxRow
 from smi_bot.erasure import erase, forget_posts
-from smi_bot.inquiry import Action, Conversation, Inquiry, Reply, WordingPart
+from smi_bot.following_up import as_seen, next_question
+from smi_bot.inquiry import Action, Answered, Conversation, Inquiry, Question, Questions, Reply, WordingPart
 from smi_bot.public import invitation, names
-from smi_bot.replies import Saying, around, ask_audience, ask_country, confirmation, notice_of, sayings, words
+from smi_bot.questions import VERBS
+from smi_bot.replies import (
+    Saying,
+    around,
+    ask_audience,
+    ask_country,
+    confirmation,
+    notice_of,
+    offering,
+    sayings,
+    words,
+)
 from smi_bot.shelf import Shelf
-from smi_bot.trace import record
+from smi_bot.trace import gist, record, record_of_case, versions
 
 #: How long a pressed button still refers to what was written before it, and an album to its earlier pieces.
 _CONTEXT = timedelta(hours=24)
 #: How long to wait for the rest of an album, at least: its pieces arrive as messages of their own.
 _ALBUM = timedelta(seconds=1)
 #: Buttons that ask something; the others change what is known of the requester, or say how an answer was.
-_ASKING = ("answer", "details", "none-of-these", "specialist")
+_ASKING = frozenset({"answer", "details", "none-of-these", "specialist"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +68,8 @@ class Referral:
     language: str
     link: str = ""  # of a public post
     screening: int | None = None  # the look-back screening that found it, long after it came in
+    answers: Question | None = None  # a question about the report, and how
+    answer: Answered | None = None
 
 
 class Kept(NamedTuple):
@@ -80,7 +93,8 @@ class _Taken(NamedTuple):
     def concerns_a_person(self) -> bool:
         """Whether it belongs on a case: also whatever was changed while one is open."""
         is_referred = isinstance(self.decision, Escalate | Relay)
-        return is_referred or (self.case is not None and self.burst.has_edit)
+        answers = isinstance(self.decision, FollowUp) and self.decision.answers is not None
+        return is_referred or answers or (self.case is not None and self.burst.has_edit)
 
 
 class Handoff(Protocol):
@@ -92,6 +106,10 @@ class Handoff(Protocol):
 
     async def refer(self, tx: Transaction, referral: Referral, case: OpenCase | None, now: datetime) -> int:
         """Opens a case or adds to the open one; returns its id."""
+        ...
+
+    async def ask(self, tx: Transaction, case: int, question: Question | None, language: str, now: datetime) -> None:
+        """Which question about its report the requester is asked now; None where no answer is awaited any more."""
         ...
 
     async def suspected(self, tx: Transaction, conversation: str, messages: Collection[int]) -> frozenset[int]:
@@ -137,6 +155,9 @@ class Assistant:
         if wait := self._wait(burst, decision, now):
             return wait
         case_id = await self._record(tx, _Taken(burst, decision, seen, case, knowledge), now)
+        questions = case.questions if case else Questions()
+        if case is not None and (change := next_question(decision, questions)) is not None:
+            await self._handoff.ask(tx, case.id, change.question, change.language, now)
         if isinstance(decision, Service) and decision.kind == "slow-down":
             row.slowed_at = row.slowed_at if decision.silent else now
         if seen.public:
@@ -147,6 +168,7 @@ class Assistant:
         said = sayings(decision, seen, case.labels if case else None, knowledge.library)
         if self._is_told_enough(decision, seen, case) or await self._adds_nothing(tx, burst, decision, now):
             said = ()
+        said = offering(said, case_id, questions)
         await self._say(tx, burst, self._framed(row, decision, seen, said), case_id, now)
         return None
 
@@ -155,15 +177,18 @@ class Assistant:
         for row in rows:
             burst = Burst.of((row,))
             action = burst.action
-            if action is None or action.verb in _ASKING or self._tells_something(burst):
+            if action is None or action.verb in _ASKING | VERBS or self._tells_something(burst):
                 await self.receive(tx, (row,), now)
             else:
                 await self._change(tx, burst, action, now)
         return None
 
     def _tells_something(self, burst: Burst) -> bool:
-        """Behind /start stands the word of a link, or whatever somebody typed there."""
+        """Behind /start stands the word of a link, or whatever somebody typed there; a forged button carries words."""
         _, _, word = burst.last.text.partition(" ")
+        if burst.action is not None and burst.action.verb == "stale":
+            found = triage_burst((burst.last.text,), self._shelf.knowledge.rules)
+            return any(signal.label in SAFETY for signal in found.signals)
         return bool(word and triage_burst((word,), self._shelf.knowledge.rules).signals)
 
     async def give_up(self, tx: Transaction, row: InboxRow, now: datetime) -> None:
@@ -196,6 +221,8 @@ class Assistant:
         asked = burst.first
         row = await conversations.load(tx, asked.conversation, asked.channel, now, public=asked.public is not None)
         case = await self._handoff.open_case(tx, row.id)
+        if case is not None:
+            case = await as_seen(tx, case, burst, now)
         return row, case, await self._seen(tx, row, burst, now)
 
     async def _seen(self, tx: Transaction, row: ConversationRow, burst: Burst, now: datetime) -> Conversation:
@@ -233,14 +260,14 @@ class Assistant:
             return False
         versions = await conversations.versions_before(tx, lane, burst.first.message, first)
         decisions = await journal.decisions_on(tx, versions[-1].id or 0) if versions else []
-        return bool(decisions) and _gist(decisions[-1].body["decision"]) == _gist(record(decision))
+        return bool(decisions) and gist(decisions[-1].body["decision"]) == gist(record(decision))
 
     async def _record(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
         """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any."""
         taken.burst.journal(tx, now)
         self._journal(tx, taken, now)
         if not taken.seen.public or taken.concerns_a_person:
-            await _expect_files(tx, taken.burst, now)
+            await attachments.expect_files(tx, taken.burst.inquiries, now)
         return await self._refer(tx, taken, now)
 
     async def _refer(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
@@ -249,21 +276,23 @@ class Assistant:
             return case.id if case else None
         referral = Referral(
             conversation=seen,
-            messages=(*await self._context(tx, burst, seen, now), *burst.ids),
-            labels=decision.labels if isinstance(decision, Escalate | Relay) else (),
+            messages=(*await self._context(tx, burst, decision, now), *burst.ids),
+            labels=decision.labels if isinstance(decision, Escalate | Relay | FollowUp) else (),
             evidence=burst.evidence(decision.grounds.triage.signals),
             suggestions=decision.suggestions if isinstance(decision, Escalate) else (),
             reason=decision.grounds.reason,
             language=decision.grounds.triage.language,
             link=burst.last.public.link if burst.last.public else "",
+            answers=decision.answers if isinstance(decision, FollowUp) else None,
+            answer=decision.answer if isinstance(decision, FollowUp) else None,
         )
         return await self._handoff.refer(tx, referral, case, now)
 
-    async def _context(self, tx: Transaction, burst: Burst, seen: Conversation, now: datetime) -> tuple[int, ...]:
-        """A pressed button says nothing by itself: the specialist needs what was written before it."""
-        if burst.action is None:
+    async def _context(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> tuple[int, ...]:
+        """A pressed button says nothing by itself: the specialist needs what was written before it. An answer does."""
+        if burst.action is None or isinstance(decision, FollowUp):
             return ()
-        earlier = await conversations.said_before(tx, seen.id, burst.ids[0], now - _CONTEXT)
+        earlier = await conversations.said_before(tx, burst.first.conversation, burst.ids[0], now - _CONTEXT)
         return tuple(row.id for row in earlier if row.id is not None)
 
     async def _invite(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> None:
@@ -357,41 +386,8 @@ class Assistant:
             messages=list(burst.ids),
             prompted_by=[inquiry.prompted_by for inquiry in burst.inquiries],
             conversation=seen.model_dump(mode="json"),
-            case={"id": case.id, "owner": case.owner, "labels": list(case.labels)} if case else None,
+            case=record_of_case(case) if case else None,
             decision=record(decision),
             today=now.date().isoformat(),
             versions=versions(knowledge),
         )
-
-
-async def _expect_files(tx: Transaction, burst: Burst, now: datetime) -> None:
-    """Files that are still with the platform are fetched by the outbox; the decision does not wait for them."""
-    for inquiry in burst.inquiries:
-        for attachment in inquiry.attachments:
-            if attachment.source and await attachments.expect(tx, inquiry.conversation, attachment, now):
-                payload = {
-                    "attachment": attachment.model_dump(),
-                    "conversation": inquiry.conversation,
-                    "channel": inquiry.channel,
-                    "public": inquiry.public is not None,
-                    "language": inquiry.locale or "en",
-                }
-                key = f"fetch:{attachment.id}"
-                await post(tx, now, key=key, lane=key, way="fetch", payload=payload)
-
-
-def _gist(decided: dict[str, object]) -> tuple[object, ...]:
-    """What of a decision the requester notices."""
-    labels = decided["labels"]
-    raised = {each["label"] for each in labels} if isinstance(labels, list) else set()
-    return decided["action"], decided["entry"], raised
-
-
-def versions(knowledge: Knowledge) -> dict[str, str]:
-    """What the decision rested on."""
-    return {"library": knowledge.library.version, "rules": knowledge.rules.version, "code": _code()}
-
-
-@cache
-def _code() -> str:
-    return version("smi-bot")  # reads a file

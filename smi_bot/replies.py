@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 import pycountry
 
-from smi_bot.decision import SAFETY, URGENT, Answer, Clarify, Decision, Escalate, Label, Relay, Service
-from smi_bot.inquiry import Action, Choice, Conversation, EntryPart, Part, WordingPart
+from smi_bot.decision import SAFETY, URGENT, Answer, Clarify, Decision, Escalate, FollowUp, Label, Relay, Service
+from smi_bot.inquiry import Action, Choice, Conversation, EntryPart, Part, Questions, WordingPart
 from smi_bot.library import Library
+from smi_bot.questions import OFFERED, beginning, button
 
 
 class Saying(NamedTuple):
@@ -57,12 +58,18 @@ def sayings(
             return (words("clarify", to, *offers, _NONE, SPECIALIST),)
         case Escalate():
             return (_acknowledgement(decision, known_labels, to),)
-        case Service(silent=True) | Service(kind="action"):
-            return ()
-        case Service(kind=kind):
-            return (words(kind, to, *(() if kind == "thanks" else (SPECIALIST,))),)
+        case Service():
+            return _served(decision, to)
         case Relay(labels=labels):
             return tuple(words(label, to) for label in labels[:1] if label in URGENT)
+        case FollowUp():
+            return _followed_up(decision, known_labels, to)
+
+
+def _served(decision: Service, to: Conversation) -> tuple[Saying, ...]:
+    if decision.silent or decision.kind == "action":
+        return ()
+    return (words(decision.kind, to, *(() if decision.kind == "thanks" else (SPECIALIST,))),)
 
 
 def _after_answer(part: EntryPart, library: Library) -> tuple[Choice, ...]:
@@ -88,7 +95,38 @@ def _acknowledgement(decision: Escalate, known_labels: tuple[Label, ...] | None,
     return words(reason if leading == "unapproved" and reason in _REASONS else leading, to)
 
 
+#: What an answer may raise that must be acknowledged by itself: it comes with advice, or is what they asked for.
+_ACKNOWLEDGED = SAFETY | {"human", "privacy"}
+
+
+def _followed_up(decision: FollowUp, known_labels: tuple[Label, ...] | None, to: Conversation) -> tuple[Saying, ...]:
+    """What the words of the answer call for, then the next question, or thanks after the last."""
+    leading = decision.labels[0] if decision.labels else None
+    said: tuple[Saying, ...] = ()
+    if leading in _ACKNOWLEDGED:
+        escalated = Escalate(decision.labels, (), decision.grounds)
+        said = (_acknowledgement(escalated, known_labels, to),)
+    if decision.asks is not None:
+        offers = (Choice(action=button(each, decision.case, decision.asks)) for each in OFFERED[decision.asks])
+        return (*said, words(f"follow-up-{decision.asks}", to, *offers))
+    return said if decision.late or said else (words("follow-up-thanks", to),)
+
+
+def offering(said: tuple[Saying, ...], case: int | None, questions: Questions) -> tuple[Saying, ...]:
+    """Under the acknowledgement of a side effect: the way to the questions about it, once a case."""
+    if case is None or questions.asked:
+        return said
+    return tuple(
+        each._replace(choices=(Choice(action=beginning(case, each.part.language)),))
+        if isinstance(each.part, WordingPart) and each.part.wording == "adverse-event"
+        else each
+        for each in said
+    )
+
+
 def _language(decision: Decision, conversation: Conversation) -> str:
+    if isinstance(decision, FollowUp):
+        return decision.language
     found = decision.grounds.triage.language
     return found if found != "en" else conversation.language
 

@@ -10,17 +10,19 @@ from smi_bot.triage.lexicon import Encoded
 _LONGEST = 400
 
 
-def service_intent(reading: Reading, rules: Rules) -> ServiceKind | None:
+def service_intent(reading: Reading, rules: Rules, *, asked: bool = False) -> ServiceKind | None:
     """What the message as a whole asks of the bot itself, or None.
 
-    `chatter` is the weakest: it is only meant for messages that matched no entry.
+    `chatter` is the weakest: it is only meant for messages that matched no entry. `asked`: a question of ours waits, so
+    that "no thank you" says something (`declined`).
     """
     if not any(any(c.isalnum() for c in token.word) for token in reading.tokens):
         return "empty" if _nothing_shown(reading, rules) else None
     if len(reading.folded) > _LONGEST:
         return None
     encoded = rules.english.encoder.encode(reading)
-    return next((s.kind for s in rules.services if _meant(s, encoded, rules.english.marks)), None)
+    readable = (service for service in rules.services if asked or service.kind != "declined")
+    return next((s.kind for s in readable if _meant(s, encoded, rules.english.marks)), None)
 
 
 def _nothing_shown(reading: Reading, rules: Rules) -> bool:

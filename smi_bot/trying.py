@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from smi_bot import journal
-from smi_bot.assistant import Knowledge, Message, OpenCase, by_match, decide
+from smi_bot.assistant import Knowledge, Message, by_match, decide
 from smi_bot.burst import inquiry_of, message_of
 from smi_bot.database import Database
 from smi_bot.decision import Decision
@@ -19,9 +19,8 @@ from smi_bot.errors import JournalError
 from smi_bot.inquiry import Audience, Conversation, UserText
 from smi_bot.library import Library
 from smi_bot.matching import Matcher
-from smi_bot.receiving import versions
 from smi_bot.text import read, repair
-from smi_bot.trace import record
+from smi_bot.trace import case_of, record, versions
 
 #: The decision of one question, from its text, audience and country.
 Decide = Callable[[str, Conversation], Decision]
@@ -106,7 +105,7 @@ async def explain(database: Database, knowledge_of: KnowledgeOf, message: str) -
         raise JournalError(f"message {message}: its words were erased; only the journalled decision is left")
     knowledge = await knowledge_of(body["versions"]["library"])
     asked = message_of([inquiry_of(row) for row in rows])
-    case = OpenCase(**{**body["case"], "labels": tuple(body["case"]["labels"])}) if body["case"] else None
+    case = case_of(body["case"]) if body["case"] else None
     conversation = Conversation.model_validate(body["conversation"])
     decision = decide(asked, conversation, case, knowledge, date.fromisoformat(body["today"]))
     again = {"decision": record(decision), "versions": versions(knowledge)}

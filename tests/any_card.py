@@ -7,6 +7,7 @@ from typing import get_args
 from hypothesis import strategies as st
 from slack_cards import ANN, BOB, MARKUP, NOON, a_card, line
 
+from escalation.answers import CardAnswer
 from escalation.card_lines import CardFile, CardMessage
 from escalation.cards import CardLabel, CardSuggestion
 from escalation.case import EventKind
@@ -85,6 +86,9 @@ CARDS = st.builds(
     times=st.lists(TIMES, max_size=3).map(tuple),
     screened_again=st.booleans(),
     dropped=st.lists(DROPPED, max_size=3).map(tuple),
+    answers=st.lists(
+        st.builds(CardAnswer, question=st.just("Which product, and since when?"), answer=HOSTILE), max_size=3
+    ).map(tuple),
 )
 
 

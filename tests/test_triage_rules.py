@@ -85,12 +85,12 @@ def test_a_context_leaves_a_told_event_its_label(context: str, text: str, langua
 
 @pytest.mark.parametrize(("kind", "text", "language"), told("fires", "services"))
 def test_a_courtesy_is_met_as_its_examples_say(kind: str, text: str, language: str, rules: Rules) -> None:
-    assert service_intent(read(text), rules) == kind
+    assert service_intent(read(text), rules, asked=kind == "declined") == kind
 
 
 @pytest.mark.parametrize(("kind", "text", "language"), told("silent", "services"))
 def test_a_question_is_not_taken_for_a_courtesy(kind: str, text: str, language: str, rules: Rules) -> None:
-    assert service_intent(read(text), rules) != kind
+    assert service_intent(read(text), rules, asked=kind == "declined") != kind
 
 
 def test_no_message_is_an_example_for_and_against_the_same_rule() -> None:

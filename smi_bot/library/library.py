@@ -30,6 +30,7 @@ REQUIRED_WORDINGS = (
     *("helpful-thanks", "not-helpful", "specialist-joined", "specialist-left", "case-closed", "stale", "invitation"),
     *("privacy-notice", "delete-ask", "delete-done", "delete-done-kept", "delete-cancelled"),
     *("file-too-big", "file-type", "file-failed"),
+    *("follow-up-patient", "follow-up-product", "follow-up-contact", "follow-up-thanks"),
 )
 #: Buttons, commands and short notes that the bot may have to show, likewise.
 REQUIRED_LABELS = (
@@ -37,6 +38,7 @@ REQUIRED_LABELS = (
     *("audience-patient", "audience-hcp", "country-other", "delete", "delete-confirm", "delete-cancel", "private-chat"),
     *("command-start", "command-help", "command-settings", "command-specialist", "command-privacy", "command-delete"),
     *("already-pressed", "stale-press", "erased"),
+    *("follow-up", "follow-up-yes", "follow-up-no", "follow-up-end"),
 )
 #: What a wording's template may name.
 _NAMES = frozenset({"product", "contact", "fields"})
