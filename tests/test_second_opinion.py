@@ -15,15 +15,16 @@ from hypothesis import strategies as st
 from smi_bot.decision import Signal
 from smi_bot.text import Reading, read
 from smi_bot.triage import Rules, triage
-from smi_bot.triage.opinion import RULE, Clue, Opinion, Term, load_opinion, terms_of, words_of
+from smi_bot.triage.opinion import RULE, SHORTEST, Clue, Opinion, Term, load_opinion, terms_of, words_of
 from smi_bot.triage.rules import clues_in
 
 KINDS = ("adverse-event", "special-situation")
 TERMS = {
-    "hat": Term(2.0, 3.0, (1.0, 0.0)),
-    "hat fell": Term(3.0, 4.0, (1.0, 0.0)),
-    "fell": Term(1.0, -1.0, (0.0, 0.0)),
-    "shared": Term(1.0, 4.0, (0.0, 2.0)),
+    "hat": Term(40.0, 3.0, (1.0, 0.0)),
+    "hat fell": Term(60.0, 4.0, (1.0, 0.0)),
+    "fell": Term(20.0, -1.0, (0.0, 0.0)),
+    "shared": Term(20.0, 4.0, (0.0, 2.0)),
+    "we": Term(20.0, 0.5, (0.0, 0.0)),
 }
 SMALL = Opinion(TERMS, KINDS, (-1.0, 0.0, 0.0), suspect=2.0, doubt=0.5, version="test")
 
@@ -45,25 +46,36 @@ def opinion() -> Opinion:
 
 def test_the_score_is_the_weighted_mean_of_the_terms_that_are_known():
     """By hand: TF-IDF of `hat`, `hat fell`, `fell`, divided by its length; unknown words count for nothing."""
-    length = math.sqrt(2**2 + 3**2 + 1**2)
-    score = -1 + (2 * 3 + 3 * 4 + 1 * -1) / length
+    length = math.sqrt(40**2 + 60**2 + 20**2)
+    score = -1 + (40 * 3 + 60 * 4 + 20 * -1) / length
     found = replace(SMALL, suspect=score - 1e-9).signal(*seen("My hat fell yesterday"))
     assert found == Signal("adverse-event", 3, 11, RULE)
     assert replace(SMALL, suspect=score + 1e-9, doubt=score + 1e-9).signal(*seen("My hat fell yesterday")) is None
 
 
 def test_a_term_that_comes_twice_counts_less_than_twice():
-    once, twice = ({**TERMS, "hat": Term(2.0, weight, (0.0, 0.0))} for weight in (1.0, 1.0))
-    assert once == twice
-    length = math.sqrt((2 * (1 + math.log(2))) ** 2 + 1)
-    score = -1 + (2 * (1 + math.log(2)) * 3 + 1 * -1) / length
+    twice = 40 * (1 + math.log(2))
+    score = -1 + (twice * 3 + 20 * -1) / math.sqrt(twice**2 + 20**2)
     assert replace(SMALL, suspect=score - 1e-9).signal(*seen("hat, a fell hat")) is not None
     assert replace(SMALL, suspect=score + 1e-9, doubt=99).signal(*seen("hat, a fell hat")) is None
 
 
+def test_a_message_of_little_weight_is_not_stretched():
+    light = {term: replaced._replace(idf=replaced.idf / 20) for term, replaced in TERMS.items()}
+    score = -1 + (2 * 3 + 3 * 4 + 1 * -1) / SHORTEST
+    small = replace(SMALL, terms=light)
+    assert replace(small, suspect=score - 1e-9, doubt=-9).signal(*seen("hat fell")).label == "adverse-event"
+    assert replace(small, suspect=score + 1e-9, doubt=-9).signal(*seen("hat fell")).label == "unapproved"
+
+
+@pytest.mark.parametrize("text", ["hat", "hat 3 4 5", "Bob Stone +1 202-555-0143", "", "?"])
+def test_one_known_word_is_no_ground_for_an_opinion(text):
+    assert replace(SMALL, suspect=-9, doubt=-9).signal(*seen(text)) is None
+
+
 def test_between_the_two_thresholds_is_a_doubt_and_the_kind_is_the_likeliest():
     assert SMALL.signal(*seen("nothing known")) is None
-    doubt = replace(SMALL, suspect=9.0).signal(*seen("hat"))
+    doubt = replace(SMALL, suspect=9.0).signal(*seen("hat fell"))
     assert doubt is not None
     assert doubt.label == "unapproved"
     kind = SMALL.signal(*seen("we shared them"))
@@ -94,8 +106,10 @@ def test_kinds_of_words_their_pairs_and_rules_that_fit_are_terms_too(rules):
 def test_a_clue_counts_only_in_the_piece_it_stands_in():
     filler = "word " * 200
     clue = ("hat", (len(filler), len(filler) + 4))
-    text = filler + "here " + filler
-    assert SMALL.signal(read(text), [clue]) == Signal("adverse-event", *clue[1], RULE)
+    text = filler + "we " + filler
+    small = replace(SMALL, suspect=1.0)
+    assert small.signal(read(text), [("hat", (0, 4))]) is None
+    assert small.signal(read(text), [clue]) == Signal("adverse-event", *clue[1], RULE)
 
 
 def test_the_shipped_one_was_fitted_on_the_messages_of_this_repository():

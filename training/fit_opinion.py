@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -24,7 +24,7 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from smi_bot.library import read_library
 from smi_bot.text import read
 from smi_bot.triage import Rules, load_rules
-from smi_bot.triage.opinion import terms_of
+from smi_bot.triage.opinion import SHORTEST, terms_of
 from smi_bot.triage.rules import clues_in
 
 HERE = Path(__file__).parent
@@ -41,8 +41,8 @@ def main() -> None:
     texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
     reports = np.isin(labels, sorted(REPORTS))
     rules = _rules()
-    vectors = TfidfVectorizer(analyzer=lambda text: analyse(text, rules), sublinear_tf=True, min_df=2)
-    features = vectors.fit_transform(texts)
+    vectors = TfidfVectorizer(analyzer=lambda text: analyse(text, rules), sublinear_tf=True, min_df=2, norm=None)
+    features = _levelled(vectors.fit_transform(texts))
     report, unseen = _fitted(features, reports)
     calm = unseen[~reports]
     known = np.isin(labels, KINDS)
@@ -80,6 +80,12 @@ def _rules() -> Rules:
     product = read_library(content, None).product
     assert product is not None
     return load_rules(content / "triage", product)
+
+
+def _levelled(features: csr_matrix) -> csr_matrix:
+    """All messages of one length, short ones apart (`SHORTEST`)."""
+    lengths = np.sqrt(features.multiply(features).sum(axis=1)).A1
+    return diags(1 / np.maximum(lengths, SHORTEST)) @ features
 
 
 def _classifier() -> LogisticRegression:

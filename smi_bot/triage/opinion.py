@@ -1,7 +1,7 @@
 """A second opinion: a linear classifier over words that can only add caution, never take a label away.
 
 It learned from messages written for it (`training/`), so that a report in words that no rule knows is still suspected:
-logistic regression over TF-IDF of word 1-3-grams (Salton and Buckley 1988, sublinear tf, length normalised). Its score
+logistic regression over TF-IDF of word 1-3-grams (Salton and Buckley 1988, sublinear tf, normalised to one length). Its score
 is a sum over terms, so that the terms that weighed most can be shown.
 """
 
@@ -24,6 +24,10 @@ from smi_bot.triage.lexicon import Alphabet, plain
 RULE = "second-opinion"
 REASON = "No rule names it, but it reads like the reports that the second opinion learned from."
 _FILE = "opinion.json.gz"
+#: A message of few known words is not stretched to full length: a lone number is no evidence.
+SHORTEST = 25.0
+#: Fewer known words than these are no ground for an opinion: a name and a telephone number, say.
+_FEWEST = 2
 _LONGEST = 3  # words a term
 _APART = 4  # kinds of words so near count as a pair
 # A report must not drown in a long message: it is read in overlapping pieces of so many words.
@@ -69,8 +73,10 @@ class Opinion:
 
     def _read(self, clues: Sequence[Clue]) -> "_Read":
         counts = Counter(term for term, _ in clues if term in self.terms)
+        if sum(term.isalpha() for term in counts) < _FEWEST:
+            return _Read(-math.inf, {}, clues[0][1])
         values = {term: (1 + math.log(count)) * self.terms[term].idf for term, count in counts.items()}
-        length = math.sqrt(sum(value * value for value in values.values())) or 1.0
+        length = max(SHORTEST, math.sqrt(sum(value * value for value in values.values())))
         shares = {term: value / length for term, value in values.items()}
         score = self.biases[0] + sum(share * self.terms[term].report for term, share in shares.items())
         top = max(shares, key=lambda term: shares[term] * self.terms[term].report, default="")
