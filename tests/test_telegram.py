@@ -117,7 +117,7 @@ async def test_half_characters_in_the_json_are_mended_and_the_words_stay(open_te
         await telegram.hears("wording/adverse-event.en")
         telegram.ann.presses_data("\ud800\0:0")
         await telegram.hears("wording/stale.en")
-        assert [inquiry.text for inquiry in await telegram.inquiries()] == [f"\ufffd {RASH}  ", ""]
+        assert [inquiry.text for inquiry in await telegram.inquiries()] == [f"\ufffd {RASH}  ", "\ufffd :0"]
 
 
 async def test_files_late_pieces_edits_and_presses_find_what_they_belong_to(open_telegram):

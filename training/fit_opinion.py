@@ -2,7 +2,7 @@
 
     python -m training.fit_opinion
 
-Needs scikit-learn (the extra `training`). Reads `training/messages/*.tsv` (text, label, kind), writes
+Needs scikit-learn: `pip install --group training`. Reads `training/messages/*.tsv` (text, label, kind), writes
 `smi_bot/triage/opinion.json.gz`. The thresholds are taken from cross-validation: so many of the messages that report
 nothing may be suspected, or doubted, when the classifier has not seen them. `training/rounds/` is never learned from.
 """
