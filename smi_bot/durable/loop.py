@@ -76,6 +76,8 @@ class Loop:
         return busy
 
     async def _pause(self, name: str, work: Steps) -> float:
+        if name in self.troubled:  # whether the database is back is soon seen, not at the next poll
+            return min(1.0, self._poll)
         try:
             idle = await work.idle_seconds()
         except (SQLAlchemyError, OSError):
