@@ -76,6 +76,7 @@ class TelegramChannel:
         self._sending = Sending(database, self._bot, clock)
         self._is_known = False  # whether Telegram has told us who we are
         self._heard_at: datetime | None = None  # None: it is not for us to poll
+        self._called_at: datetime | None = None  # when Telegram last reached us, and we kept what it said
         self._troubles: dict[str, str] = {}
         self._typing: set[str] = set()  # who sees the sign already
         self._asides: set[asyncio.Task[None]] = set()
@@ -181,6 +182,8 @@ class TelegramChannel:
         except (SQLAlchemyError, OSError) as error:
             log.error("telegram inbox unavailable", error=type(error).__name__)
             return Response(status_code=503)
+        self._called_at = self._clock()
+        self._troubles.pop("webhook", None)
         return Response(status_code=200)
 
     async def _take(self, update: Update) -> None:
@@ -314,6 +317,11 @@ class TelegramChannel:
                 self._troubles.pop(what, None)
                 return
 
+    def _is_news(self, failed_at: datetime) -> bool:
+        """Whether Telegram failed to reach us just now, and has not reached us since."""
+        is_recent = self._clock() - failed_at < 2 * timedelta(seconds=_LOOK)
+        return is_recent and (self._called_at is None or self._called_at < failed_at)
+
     async def _stay_registered(self, webhook: str) -> None:
         """Telegram knows our address, and says whether it reaches us."""
 
@@ -324,7 +332,7 @@ class TelegramChannel:
             found = await self._bot.get_webhook_info()
             if found.url != webhook:  # somebody took it over, or it was removed
                 await register()
-            elif found.last_error_date and self._clock() - found.last_error_date < 2 * timedelta(seconds=_LOOK):
+            elif found.last_error_date and self._is_news(found.last_error_date):
                 raise BadRequest(f"Telegram cannot reach {webhook}: {found.last_error_message}")
 
         await self._persist("webhook", register)
