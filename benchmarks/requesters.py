@@ -1,7 +1,6 @@
 """The whole service with requesters who write, wait for the answer, and write again."""
 
 import asyncio
-import gc
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from smi_bot.app import App, open_app
 from smi_bot.assistant import Knowledge
 from smi_bot.durable.rows import Clock, InboxRow, OutboxRow, is_open
 from smi_bot.inquiry import Inquiry, Rendered
+from smi_bot.librarian import spare_what_stays
 from smi_bot.receiving import enqueue
 from smi_bot.settings import Settings
 
@@ -61,8 +61,7 @@ async def running(
     stopping, channel = asyncio.Event(), RecordingChannel()
     async with open_app(settings, clock, knowledge=knowledge) as app:
         app.join(channel)
-        gc.collect()
-        gc.freeze()
+        spare_what_stays()
         async with asyncio.TaskGroup() as group:
             group.create_task(app.run(stopping, announce))
             try:

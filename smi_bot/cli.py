@@ -1,7 +1,6 @@
 """The command line. Every command is a few lines around a function of some room."""
 
 import asyncio
-import gc
 import json
 import sys
 from collections.abc import AsyncIterator
@@ -24,6 +23,7 @@ from smi_bot.database import Database
 from smi_bot.database import migrate as migrate_database
 from smi_bot.errors import SettingsError, SmiError
 from smi_bot.knowledge import content_folder, read_knowledge
+from smi_bot.librarian import spare_what_stays
 from smi_bot.library import Product, read_library
 from smi_bot.logs import configure_logs
 from smi_bot.matching import build_matcher
@@ -73,15 +73,9 @@ async def _run(settings: Settings) -> None:
     for name in unknown_settings():
         log.warning("no such setting", name=name)
     async with open_app(settings) as service:
-        _spare_the_library()
+        spare_what_stays()
         with stop_signals() as stopping:
             await service.run(stopping, partial(_announce, service.shelf.library.product))
-
-
-def _spare_the_library() -> None:
-    """The garbage collector looks through what was built once and for all no more: each time took 0.1 s from everybody."""
-    gc.collect()
-    gc.freeze()
 
 
 def _announce(product: Product | None, address: str) -> None:
@@ -101,6 +95,7 @@ async def _chat(settings: Settings) -> None:
     async with open_app(settings) as service:
         console = ConsoleChannel(service.database, service.inbox, utc_now)
         service.join(console)
+        spare_what_stays()
         with stop_signals() as stopping:
             console.at_end = stopping.set
             await service.run(stopping, partial(_announce, service.shelf.library.product))

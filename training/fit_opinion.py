@@ -7,12 +7,10 @@ Needs scikit-learn: `pip install --group training`. Reads `training/messages/*.t
 nothing may be suspected, or doubted, when the classifier has not seen them. `training/rounds/` is never learned from.
 """
 
-import csv
 import gzip
 import hashlib
 import json
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,15 +19,14 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
-from smi_bot.library import read_library
+from smi_bot.decision import SAFETY
 from smi_bot.text import read
-from smi_bot.triage import Rules, load_rules
+from smi_bot.triage import Rules
 from smi_bot.triage.opinion import SHORTEST, terms_of
 from smi_bot.triage.rules import clues_in
+from training.material import HERE, rows, shipped_rules
 
-HERE = Path(__file__).parent
 OUTPUT = HERE.parent / "smi_bot" / "triage" / "opinion.json.gz"
-REPORTS = {"emergency", "self-harm", "adverse-event", "special-situation", "product-complaint"}
 KINDS = ("adverse-event", "special-situation", "product-complaint")
 SUSPECTED, DOUBTED = 0.11, 0.17  # of the messages without a report
 STRENGTH = 4.0  # inverse of the regularisation
@@ -37,10 +34,10 @@ STRENGTH = 4.0  # inverse of the regularisation
 
 def main() -> None:
     paths = sorted((HERE / "messages").glob("*.tsv"))
-    rows = [row for path in paths for row in messages(path)]
-    texts, labels = [row["text"] for row in rows], np.array([row["label"] for row in rows])
-    reports = np.isin(labels, sorted(REPORTS))
-    rules = _rules()
+    messages = [row for path in paths for row in rows(path)]
+    texts, labels = [row["text"] for row in messages], np.array([row["label"] for row in messages])
+    reports = np.isin(labels, sorted(SAFETY))
+    rules = shipped_rules()
     vectors = TfidfVectorizer(analyzer=lambda text: analyse(text, rules), sublinear_tf=True, min_df=2, norm=None)
     features = _levelled(vectors.fit_transform(texts))
     report, unseen = _fitted(features, reports)
@@ -60,26 +57,14 @@ def main() -> None:
         },
     }
     write(content)
-    print(f"{len(rows)} messages, {int(reports.sum())} reports, {len(vectors.vocabulary_)} terms")
+    print(f"{len(messages)} messages, {int(reports.sum())} reports, {len(vectors.vocabulary_)} terms")
     for name in ("suspect", "doubt"):
         print(f"{name}: {np.mean(unseen[reports] >= content[name]):.3f} of the reports, unseen")
-
-
-def messages(path: Path) -> list[dict[str, str]]:
-    with path.open(encoding="utf-8", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def analyse(text: str, rules: Rules) -> list[str]:
     reading = read(text)
     return terms_of(reading, clues_in(reading, rules))
-
-
-def _rules() -> Rules:
-    content = HERE.parent / "responses"
-    product = read_library(content, None).product
-    assert product is not None
-    return load_rules(content / "triage", product)
 
 
 def _levelled(features: csr_matrix) -> csr_matrix:

@@ -34,7 +34,7 @@ class Cuts:
 
 @dataclass(frozen=True, slots=True)
 class Weights:
-    """Fixed weights, fitted by benchmarks/fit_gate.py. `rank`: over RANKING. `sure`, `among`: over (1, *GATING).
+    """Fixed weights, fitted by training/fit_gate.py. `rank`: over RANKING. `sure`, `among`: over (1, *GATING).
 
     `alone`: cut-offs where every message comes to the matcher; `behind_triage`: where what needs a person does not.
     """

@@ -93,16 +93,17 @@ def triage(reading: Reading, rules: Rules) -> Triage:
     """Every signal of the message, by precedence and place; never raises. Linear in the length of the text."""
     english = rules.english
     scan = english.scan(english.encoder.encode(reading))
-    found = list(english.signals(scan))
-    clues = clues_of(scan, english.alphabet, found)
+    told = tuple(english.signals(scan))
+    found = [*told]
     for code, grammar in rules.grammars.items():
         if code != _ENGLISH and rules.languages.clues(reading, code):
             found += grammar.signals(grammar.scan(grammar.encoder.encode(reading)))
     language = rules.languages.detect(reading, english.encoder.knows)
     if language != _ENGLISH and not _only_polite(scan, english):
         found.append(Signal("language", *_extent(reading), f"language-{language}"))
-    elif SAFETY.isdisjoint(signal.label for signal in found) and (suspected := rules.opinion.signal(reading, clues)):
-        found.append(suspected)  # what a rule names needs no second opinion
+    elif SAFETY.isdisjoint(signal.label for signal in found):  # what a rule names needs no second opinion
+        suspected = rules.opinion.signal(reading, clues_of(scan, english.alphabet, told))
+        found += [suspected] if suspected else []
     signals = _ordered(s for s in found if s.label != "unapproved")
     doubts = _ordered(s for s in found if s.label == "unapproved")
     return Triage(signals, doubts, language)

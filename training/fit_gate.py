@@ -1,6 +1,6 @@
 """Fits the fixed weights of the matcher on libraries drawn from public intent collections.
 
-    python -m benchmarks.fit_gate NAME=FILE.tsv ... > smi_bot/matching/weights.json
+    python -m training.fit_gate NAME=FILE.tsv ... > smi_bot/matching/weights.json
 
 Each FILE has the columns `text` and `intent` (`oos`: belongs to none). From each, libraries of random intents with a
 few phrasings are drawn; the other messages of these intents are answerable, those of the other intents are not. The

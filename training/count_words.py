@@ -1,6 +1,6 @@
 """Lists everyday words and how general each is: in how many intents of a collection it occurs.
 
-    python -m benchmarks.count_words clinc_train.tsv rqe_train.tsv > smi_bot/matching/everyday.txt
+    python -m training.count_words clinc_train.tsv rqe_train.tsv > smi_bot/matching/everyday.txt
 
 The first file has the columns `text` and `intent`. The second, with the columns `question` and `other`, adds words
 that are written in lower case at least RARELY times and hardly ever otherwise, as names are; they count for one

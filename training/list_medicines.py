@@ -1,6 +1,6 @@
 """Lists the words that name medicines in MedQuAD's drug questions.
 
-    python -m benchmarks.list_medicines medquad_questions.tsv > smi_bot/matching/medicines.txt
+    python -m training.list_medicines medquad_questions.tsv > smi_bot/matching/medicines.txt
 
 The file has the columns `source`, `focus` and `synonyms`. A word counts if it stands for one or two medicines only and
 is not heard in everyday talk (everyday.txt): "oral" and "injection" are no names. Only words go into the output.
