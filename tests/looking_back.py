@@ -1,13 +1,19 @@
 """Look-back screening in a test's hand: messages that came in while the rules knew nothing of reports, and reading again."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from by_hand import Talk
+import pytest
+from by_hand import Talk, by_hand
+from fakes import Clock
 
+from escalation.board import context
+from escalation.cards import Card, card
+from escalation.sla import windows
 from smi_bot import assistant
 from smi_bot.assistant import Knowledge
 from smi_bot.decision import Triage
@@ -19,6 +25,14 @@ MISSED = "what if I forget a tablet? I got a rash"
 MISSED_EMERGENCY = "what if I forget a tablet? I can't breathe"
 MISSED_DEFECT = "what if I forget a tablet? the blister was broken"
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+#: For what does not depend on the database.
+on_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+
+
+@pytest.fixture
+async def talk(database_url: str, clock: Clock, tmp_path: Path, knowledge: Knowledge) -> AsyncIterator[Talk]:
+    async with by_hand(database_url, tmp_path / "data", clock, knowledge) as talk:
+        yield talk
 
 
 @contextlib.contextmanager
@@ -30,6 +44,11 @@ def blind() -> Iterator[None]:
 
 def looking(talk: Talk, knowledge: Knowledge, page: int = 200) -> LookBack:
     return LookBack(talk.app.database, talk.app.handoff, knowledge.rules, talk.clock, "US", page)
+
+
+@pytest.fixture
+def look(talk: Talk, knowledge: Knowledge) -> LookBack:
+    return looking(talk, knowledge)
 
 
 async def screened(
@@ -57,3 +76,10 @@ async def entries(talk: Talk, kind: str) -> list[dict[str, Any]]:
     async with talk.app.database.reading() as tx:
         rows = await tx.execute(JournalRow.__table__.select().where(JournalRow.kind == kind).order_by(JournalRow.seq))
         return [row.body for row in rows]
+
+
+async def shown(talk: Talk, who: str = "ann") -> Card:
+    """The card of somebody's newest case."""
+    case, limits = await talk.case(who), windows(talk.app.settings)
+    async with talk.app.database.reading() as tx:
+        return card(case, await context(tx, [case], talk.app.shelf.library, limits, "Dr. Rao", talk.clock()))
