@@ -109,13 +109,14 @@ def card(case: Case, context: CardContext) -> Card:
     opened = case.events[0].body
     due = due_at(case, context.windows)
     mine = case.owner is not None and case.owner == context.viewer
+    judged = judgements(case.events)
     return Card(
         case=case.id,
         number=case.number,
         status=case.status,
         priority=case.priority,
-        labels=tuple(_label(case, label, context) for label in case.labels),
-        dropped=tuple(_label(case, each, context) for each in judgements(case.events) if each not in case.labels),
+        labels=tuple(_label(case, label, judged, context) for label in case.labels),
+        dropped=tuple(_label(case, each, judged, context) for each in judged if each not in case.labels),
         audience=opened["audience"],
         country=opened["country"] or "unknown",
         channel=opened["channel"],
@@ -150,12 +151,12 @@ def _is_erased(case: Case, messages: Mapping[int, InboxRow]) -> bool:
     return case.status == "closed" and bool(rows) and all(is_erased(row) for row in rows)
 
 
-def _label(case: Case, label: str, context: CardContext) -> CardLabel:
+def _label(case: Case, label: str, judged: Mapping[str, Judgement], context: CardContext) -> CardLabel:
     found = raised(case.events, label)
     words = dict.fromkeys(_words(each, context) for each in case.evidence if each["label"] == label)
     # Not what stands within other words, either.
     longest = tuple(word for word in words if word and not any(word in other for other in words if other != word))
-    return CardLabel(label, longest, found.rules, found.event, judgements(case.events).get(label))
+    return CardLabel(label, longest, found.rules, found.event, judged.get(label))
 
 
 def _words(evidence: Mapping[str, Any], context: CardContext) -> str:

@@ -124,10 +124,9 @@ def label_view(card: Card, id: str = "") -> dict[str, Any]:
 
 def judge_view(card: Card, reasons: Mapping[str, str], id: str = "") -> dict[str, Any]:
     """Each label with what raised it and why, and whether that is right. `reasons`: of rules, by name."""
-    labels = {each.label: each for each in card.labels}
-    blocks = [block for each in labels.values() for block in _judging(each, reasons)]
+    blocks = [block for each in card.labels for block in _judging(each, reasons)]
     told = grouped([line(italic("Labels and priority stay as they are; Change labels changes them."))])
-    shown = {each.label: [_standing(each), each.raised_in] for each in labels.values()}
+    shown = {each.label: [_standing(each), each.raised_in] for each in card.labels}
     metadata = json.dumps({"case": card.case, "id": id, "shown": shown})
     submit = "Save" if blocks else ""
     return _modal("judge_modal", "Are the labels right?", [*_case(card), *blocks, *told], metadata, submit=submit)

@@ -69,6 +69,16 @@ class Burst:
         return found.pop() if len(found) == 1 else ""
 
     @property
+    def album(self) -> str:
+        """The album that all of it belongs to; empty where there is none."""
+        return self.only(lambda inquiry: inquiry.album)
+
+    @property
+    def changed(self) -> str:
+        """The message that all of it changes; empty where there is none."""
+        return self.only(lambda inquiry: inquiry.message if inquiry.edited else "")
+
+    @property
     def has_edit(self) -> bool:
         return any(inquiry.edited for inquiry in self.inquiries)
 

@@ -11,6 +11,9 @@ from smi_bot.database import Instant, Transaction
 from smi_bot.durable.rows import InboxRow, OutboxRow
 from smi_bot.inquiry import Action, Conversation
 
+#: How long pieces of one album are taken for one: a platform may deliver the rest late.
+_ALBUM_LASTS = timedelta(hours=24)
+
 
 class ConversationRow(SQLModel, table=True):
     """One requester's chat on one channel. No name, no handle: the channel knows whom it serves."""
@@ -100,10 +103,13 @@ async def is_known(tx: Transaction, id: str, message: str) -> bool:
     return (await tx.execute(sa.select(col(InboxRow.id)).where(*same).limit(1))).first() is not None
 
 
-async def knows_album(tx: Transaction, id: str, album: str, before: int, since: datetime) -> bool:
-    """Whether another message of this album was handled already."""
+async def knows_album(tx: Transaction, id: str, album: str, before: int, now: datetime) -> bool:
+    """Whether another message of this album came before this inbox row, in the last day. No album: no."""
+    if not album:
+        return False
     same = (col(InboxRow.lane) == id, col(InboxRow.payload)["album"].as_string() == album)
-    earlier = sa.select(col(InboxRow.id)).where(*same, col(InboxRow.id) < before, col(InboxRow.received_at) > since)
+    before_it = (col(InboxRow.id) < before, col(InboxRow.received_at) > now - _ALBUM_LASTS)
+    earlier = sa.select(col(InboxRow.id)).where(*same, *before_it)
     return (await tx.execute(earlier.limit(1))).first() is not None
 
 

@@ -170,3 +170,11 @@ class FollowUp:
 
 
 Decision = Answer | Clarify | Escalate | Service | Relay | FollowUp
+
+
+def telling(decision: Decision) -> tuple[Signal, ...]:
+    """The signals behind the labels of a decision: an answer to a question of ours may leave out a mere suspicion."""
+    signals = decision.grounds.triage.signals
+    if not isinstance(decision, FollowUp):
+        return signals
+    return tuple(signal for signal in signals if signal.label in decision.labels)

@@ -23,7 +23,7 @@ class Next(NamedTuple):
 
 
 def next_question(decision: Decision, questions: Questions) -> Next | None:
-    """None where nothing changes. Whatever else was said or pressed ends the questions."""
+    """None where nothing changes. Whatever else was said ends the questions, and a press that asks something."""
     waits, language = questions.waiting, questions.language
     if questions.corrects:
         return None
@@ -42,12 +42,13 @@ async def as_seen(tx: Transaction, case: OpenCase, burst: Burst, now: datetime) 
     questions = case.questions
     if not questions.asked:
         return case
-    if changed := burst.only(lambda inquiry: inquiry.message if inquiry.edited else ""):
+    if changed := burst.changed:
         given = await _answered_before(tx, questions, burst, changed)
         corrected = {"waiting": given.question if given else None, "corrects": given is not None}
         return replace(case, questions=questions.model_copy(update=corrected))
     is_late = questions.since is None or now - questions.since > _WAITS
-    if is_late or await _is_rest_of_album(tx, burst, now):
+    here = burst.first.conversation
+    if is_late or await conversations.knows_album(tx, here, burst.album, burst.ids[0], now):
         return replace(case, questions=questions.model_copy(update={"waiting": None}))
     return case
 
@@ -57,10 +58,3 @@ async def _answered_before(tx: Transaction, questions: Questions, burst: Burst, 
     versions = await conversations.versions_before(tx, burst.first.conversation, changed, burst.ids[0])
     earlier = {row.id for row in versions}
     return next((given for given in reversed(questions.given) if not earlier.isdisjoint(given.messages)), None)
-
-
-async def _is_rest_of_album(tx: Transaction, burst: Burst, now: datetime) -> bool:
-    album = burst.only(lambda inquiry: inquiry.album)
-    if not album:
-        return False
-    return await conversations.knows_album(tx, burst.first.conversation, album, burst.ids[0], now - _WAITS)

@@ -24,6 +24,7 @@ from smi_bot.decision import (
     Label,
     Relay,
     Service,
+    telling,
 )
 from smi_bot.durable.inbox import Inbox
 from smi_bot.durable.outbox import post
@@ -155,9 +156,6 @@ class Assistant:
         if wait := self._wait(burst, decision, now):
             return wait
         case_id = await self._record(tx, _Taken(burst, decision, seen, case, knowledge), now)
-        questions = case.questions if case else Questions()
-        if case is not None and (change := next_question(decision, questions)) is not None:
-            await self._handoff.ask(tx, case.id, change.question, change.language, now)
         if isinstance(decision, Service) and decision.kind == "slow-down":
             row.slowed_at = row.slowed_at if decision.silent else now
         if seen.public:
@@ -168,7 +166,7 @@ class Assistant:
         said = sayings(decision, seen, case.labels if case else None, knowledge.library)
         if self._is_told_enough(decision, seen, case) or await self._adds_nothing(tx, burst, decision, now):
             said = ()
-        said = offering(said, case_id, questions)
+        said = offering(said, case_id, case.questions if case else Questions())
         await self._say(tx, burst, self._framed(row, decision, seen, said), case_id, now)
         return None
 
@@ -253,22 +251,28 @@ class Assistant:
     async def _adds_nothing(self, tx: Transaction, burst: Burst, decision: Decision, now: datetime) -> bool:
         """The late rest of an album, unless it reports something, or an edit after which the same is to be said again."""
         lane, first = burst.first.conversation, burst.ids[0]
-        album = "" if decision.grounds.triage.signals else burst.only(lambda inquiry: inquiry.album)
-        if album and await conversations.knows_album(tx, lane, album, first, now - _CONTEXT):
+        if not decision.grounds.triage.signals and await conversations.knows_album(tx, lane, burst.album, first, now):
             return True
-        if not burst.only(lambda inquiry: inquiry.message if inquiry.edited else ""):
+        if not burst.changed:
             return False
         versions = await conversations.versions_before(tx, lane, burst.first.message, first)
         decisions = await journal.decisions_on(tx, versions[-1].id or 0) if versions else []
         return bool(decisions) and gist(decisions[-1].body["decision"]) == gist(record(decision))
 
     async def _record(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
-        """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any."""
+        """Journals the burst and what was decided, notes its files, refers it; returns the open case, if any.
+
+        What it means for a question that waits is noted as well.
+        """
         taken.burst.journal(tx, now)
         self._journal(tx, taken, now)
         if not taken.seen.public or taken.concerns_a_person:
             await attachments.expect_files(tx, taken.burst.inquiries, now)
-        return await self._refer(tx, taken, now)
+        case_id = await self._refer(tx, taken, now)
+        case = taken.case
+        if case is not None and (change := next_question(taken.decision, case.questions)) is not None:
+            await self._handoff.ask(tx, case.id, change.question, change.language, now)
+        return case_id
 
     async def _refer(self, tx: Transaction, taken: _Taken, now: datetime) -> int | None:
         burst, decision, seen, case, _ = taken
@@ -278,7 +282,7 @@ class Assistant:
             conversation=seen,
             messages=(*await self._context(tx, burst, decision, now), *burst.ids),
             labels=decision.labels if isinstance(decision, Escalate | Relay | FollowUp) else (),
-            evidence=burst.evidence(decision.grounds.triage.signals),
+            evidence=burst.evidence(telling(decision)),
             suggestions=decision.suggestions if isinstance(decision, Escalate) else (),
             reason=decision.grounds.reason,
             language=decision.grounds.triage.language,

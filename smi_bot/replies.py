@@ -63,7 +63,7 @@ def sayings(
         case Relay(labels=labels):
             return tuple(words(label, to) for label in labels[:1] if label in URGENT)
         case FollowUp():
-            return _followed_up(decision, known_labels, to)
+            return _followed_up(decision, known_labels, to, conversation)
 
 
 def _served(decision: Service, to: Conversation) -> tuple[Saying, ...]:
@@ -99,13 +99,17 @@ def _acknowledgement(decision: Escalate, known_labels: tuple[Label, ...] | None,
 _ACKNOWLEDGED = SAFETY | {"human", "privacy"}
 
 
-def _followed_up(decision: FollowUp, known_labels: tuple[Label, ...] | None, to: Conversation) -> tuple[Saying, ...]:
-    """What the words of the answer call for, then the next question, or thanks after the last."""
+def _followed_up(
+    decision: FollowUp, known_labels: tuple[Label, ...] | None, to: Conversation, conversation: Conversation
+) -> tuple[Saying, ...]:
+    """What the words of the answer call for, in their own language; then the next question, or thanks after the last."""
     leading = decision.labels[0] if decision.labels else None
     said: tuple[Saying, ...] = ()
     if leading in _ACKNOWLEDGED:
         escalated = Escalate(decision.labels, (), decision.grounds)
-        said = (_acknowledgement(escalated, known_labels, to),)
+        found = decision.grounds.triage.language
+        heard = conversation.model_copy(update={"language": found if found != "en" else to.language})
+        said = (_acknowledgement(escalated, known_labels, heard),)
     if decision.asks is not None:
         offers = (Choice(action=button(each, decision.case, decision.asks)) for each in OFFERED[decision.asks])
         return (*said, words(f"follow-up-{decision.asks}", to, *offers))

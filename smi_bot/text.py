@@ -24,6 +24,8 @@ _PLAIN = str.maketrans(
     }
 )
 _TOKEN = re.compile(r"[^\W_]+(?:'[^\W_]+)*")
+_HANDLE = re.compile(r"(?<!\w)@[^\W\d]\w*")
+_DIGIT = re.compile(r"\d")
 
 
 def repair(text: str) -> str:
@@ -102,7 +104,8 @@ class Reading:
 
 
 def read(text: str) -> Reading:
-    """Reads any Unicode text; never fails."""
+    """Reads any Unicode text; never fails. The digits of a handle (@anna_1) count nothing, so they are no numbers."""
     original = repair(text)
     folded = fold(original)
-    return Reading(original, folded, tuple(Token(m[0], m.start(), m.end()) for m in _TOKEN.finditer(folded)))
+    uncounted = _HANDLE.sub(lambda handle: _DIGIT.sub("_", handle[0]), folded)
+    return Reading(original, folded, tuple(Token(m[0], m.start(), m.end()) for m in _TOKEN.finditer(uncounted)))

@@ -71,7 +71,7 @@ CARDS = st.builds(
     st.just(line(99, "closed", ANN, "answered: well")),
     status=st.sampled_from(["open", "claimed", "closed"]),
     priority=st.sampled_from(["normal", "high", "urgent"]),
-    labels=st.lists(LABELS, max_size=10).map(tuple),
+    labels=st.lists(LABELS, max_size=10, unique_by=lambda each: each.label).map(tuple),
     audience=st.sampled_from(["", "patient", "hcp"]),
     country=HOSTILE,
     language=HOSTILE,

@@ -5,65 +5,13 @@ import json
 
 import pytest
 import sqlalchemy as sa
+from asking import EMERGENCY, REPORTS, SINCE, answered, asked, asked_for_contact, asked_for_the_product, press, the_card
 from commands import command
 from serving import FORGOT, RASH
 
-from escalation.board import context
-from escalation.cards import Card, card
-from escalation.case import Case
-from smi_bot.inquiry import Action, Button, Rendered
+from smi_bot.inquiry import Action
 from smi_bot.journal import JournalRow
 from smi_bot.receiving import enqueue
-
-REPORTS = {
-    "en": RASH,
-    "de": "Seit ich Zelvanta nehme, habe ich starken Hautausschlag",
-    "fr": "Depuis que je prends Zelvanta, j'ai des vomissements",
-    "es": "Desde que tomo Zelvanta tengo vómitos",
-}
-SINCE = "Zelvanta, since March"
-EMERGENCY = "now I can't breathe"
-
-
-def button(said: Rendered, verb: str) -> Button:
-    return next(button for button in said.buttons if button.action.verb == verb)
-
-
-async def press(service, said: Rendered, verb: str) -> None:
-    await service.requester.presses(button(said, verb).action)
-
-
-async def asked(service, language: str = "en") -> Rendered:
-    """Reports, wants to be asked, and is."""
-    await service.requester.says(REPORTS[language])
-    await press(service, await service.requester.hears(f"wording/adverse-event.{language}"), "follow-up")
-    return await service.requester.hears(f"wording/follow-up-patient.{language}")
-
-
-async def asked_for_the_product(service) -> Rendered:
-    await press(service, await asked(service), "follow-up-yes")
-    return await service.requester.hears("wording/follow-up-product.en")
-
-
-async def asked_for_contact(service) -> Rendered:
-    await asked_for_the_product(service)
-    await service.requester.says(SINCE)
-    return await service.requester.hears("wording/follow-up-contact.en")
-
-
-async def the_card(service, case: Case) -> Card:
-    async with service.app.database.reading() as tx:
-        library, windows = service.app.shelf.library, service.app.handoff._windows
-        return card(case, await context(tx, [case], library, windows, "Dr. Rao", service.clock()))
-
-
-async def answered(service, *answers: str) -> Case:
-    """Waits until the card shows exactly these answers."""
-    cases = await service.desk.sees(lambda cases: len(cases[0].questions.given) >= len(answers))
-    found = [each.answer for each in (await the_card(service, cases[0])).answers]
-    assert found == list(answers)
-    return cases[0]
-
 
 # The way through
 
@@ -174,47 +122,6 @@ async def test_a_setting_or_the_notice_in_between_ends_nothing(service):
     await service.requester.says("yes, my mother")
     await service.requester.hears("wording/follow-up-product.en")
     await answered(service, "yes, my mother")
-
-
-# Triage reads every answer
-
-
-async def test_an_emergency_in_an_answer_gets_the_emergency_text_and_no_further_question(service):
-    await asked_for_the_product(service)
-    await service.requester.says(EMERGENCY)
-    await service.requester.hears("wording/emergency.en")
-    case = await answered(service, "Yes", EMERGENCY)
-    assert (case.labels[0], case.priority, case.questions.waiting) == ("emergency", "urgent", None)
-    assert "wording/follow-up-contact.en" not in service.requester.sources()
-
-
-async def test_a_new_symptom_in_an_answer_is_on_the_case_with_its_words_and_the_questions_go_on(service):
-    await asked_for_the_product(service)
-    await service.requester.says("Zelvanta since March, and since May I have been vomiting")
-    await service.requester.hears("wording/follow-up-contact.en")
-    assert "wording/added-to-case.en" in service.requester.sources()
-    case = await answered(service, "Yes", "Zelvanta since March, and since May I have been vomiting")
-    found = next(label for label in (await the_card(service, case)).labels if label.label == "adverse-event")
-    assert any("vomiting" in words for words in found.evidence)
-    assert (case.reports, case.priority) == (2, "high")  # we asked for it: nobody is getting worse unseen
-
-
-async def test_another_kind_of_report_in_an_answer_gets_its_own_text(service):
-    await asked_for_the_product(service)
-    await service.requester.says("Zelvanta, I am pregnant and took it until yesterday")
-    await service.requester.hears("wording/special-situation.en")
-    await service.requester.hears("wording/follow-up-contact.en")
-    assert "special-situation" in (await service.desk.cases())[0].labels
-
-
-async def test_hostile_and_endless_answers_are_kept_and_masked_like_any_message(service):
-    await asked_for_the_product(service)
-    await service.requester.says("Zelvanta <script> call +1 202-555-0143 " + "x" * 9000)
-    await service.requester.hears("wording/follow-up-contact.en")
-    (case,) = await service.desk.cases()
-    shown = (await the_card(service, case)).answers[-1].answer
-    assert "<script>" in shown
-    assert "555-0143" not in shown
 
 
 # Again, changed, late, forged

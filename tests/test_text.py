@@ -120,6 +120,11 @@ async def test_both_databases_take_and_give_back_what_was_repaired(database, clo
         assert (await tx.get_one(InboxRow, 1)).payload == {"text": text}
 
 
+def test_the_digits_of_a_handle_are_no_numbers():
+    words = [token.word for token in read("@anna_1 took 2 tablets @50 mg, ask a@b7.org or @zelvanta").tokens]
+    assert words == ["anna", "took", "2", "tablets", "50", "mg", "ask", "a", "b7", "org", "or", "zelvanta"]
+
+
 def test_reading_takes_time_in_proportion_to_the_text():
     def seconds(text: str) -> float:
         begun = time.perf_counter()
